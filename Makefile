@@ -1,0 +1,25 @@
+.PHONY: demo test test-fast bench bench-plans bench-writes bench-delivery bench-streams
+
+demo:
+	@python3 scripts/demo.py
+
+test:
+	@python3 scripts/test.py
+
+test-fast:
+	@python3 scripts/test.py --fast
+
+bench:
+	@python3 scripts/bench.py
+
+bench-plans:
+	@python3 scripts/bench.py plans
+
+bench-writes:
+	@python3 scripts/bench.py writes
+
+bench-delivery:
+	@python3 scripts/bench.py delivery
+
+bench-streams:
+	@python3 scripts/bench.py streams

@@ -1,0 +1,224 @@
+"""
+Run everything that has to hold before a change is good; with --fast, the quick part.
+
+Each part is a command. The table at the end says how each went, and what could not
+run for want of what; where CI=true, that is a failure too.
+"""
+
+import interpreter
+
+interpreter.choose()
+
+import os  # noqa: E402 - from here on, the Python is new enough for the others
+import shlex  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from dataclasses import dataclass, field, replace  # noqa: E402
+
+import redis_server  # noqa: E402
+from components import COMPONENTS, Component, install, install_command  # noqa: E402
+from environment import ROOT, Environment, say  # noqa: E402
+from processes import end_on_signals, exit_status, running  # noqa: E402
+
+# Three at a time: most tests wait for a server more than they compute.
+PYTEST = "{python} -m pytest --quiet --numprocesses 3 --dist worksteal"
+ON_POSTGRESQL = "{python} scripts/postgres.py "
+
+
+@dataclass(frozen=True)
+class Part:
+    """One command, and where it runs."""
+
+    name: str
+    command: str
+    """As for a shell; {python} is the Python of the cell."""
+    without: tuple[str, ...] = ()
+    """Markers of the tests that pytest leaves out."""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+STYLE = (
+    Part("ruff check", "{python} -m ruff check ."),
+    Part("ruff format", "{python} -m ruff format --check ."),
+)
+TYPES = Part("mypy", "{python} -m mypy")
+DJANGO = (
+    Part("system check", "{python} manage.py check --fail-level WARNING"),
+    Part("migrations", "{python} manage.py makemigrations --check --dry-run"),
+)
+POSTGRESQL = Part("PostgreSQL", ON_POSTGRESQL + PYTEST)
+OWN_USER_MODEL = Part(
+    "own user model",
+    PYTEST,
+    without=("browser", "live", "postgres", "slow"),
+    variables={"TEST_USER_MODEL": "custom"},
+)
+
+# What takes long depends little on the database and on Django: the browser tests
+# run once, the faults once with each of both.
+#
+# What is marked postgres runs on PostgreSQL whatever the cell's database is.
+EVERYTHING = (
+    *STYLE,
+    TYPES,
+    *DJANGO,
+    Part("SQLite", PYTEST, without=("postgres",)),
+    replace(POSTGRESQL, without=("browser", "faults")),
+    OWN_USER_MODEL,
+)
+EVERYTHING_ELSEWHERE = (
+    *DJANGO,
+    Part("SQLite", PYTEST, without=("browser", "faults", "live", "postgres", "slow")),
+    replace(POSTGRESQL, without=("browser", "slow")),
+    OWN_USER_MODEL,
+)
+FAST = (
+    *STYLE,
+    Part("SQLite", PYTEST, without=("browser", "live", "postgres", "slow")),
+)
+
+# Django 5.2 runs below Python 3.12 and Django 6.1 from there, see requirements.txt.
+OTHER_SERIES = (3, 12) if sys.version_info < (3, 12) else (3, 11)
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+
+# What the shell has set for something else would decide what is tested.
+FOREIGN = {
+    "DATABASE_URL",
+    "DJANGO_SETTINGS_MODULE",
+    "TEST_LAYER",
+    "TEST_REDIS_URL",
+    "TEST_SETTINGS",
+    "TEST_USER_MODEL",
+}
+# The demo's settings would fall back on the servers of a demo that is running.
+CLEAN = {"DATABASE_URL": "sqlite:///:memory:", "REDIS_URL": "", "DEBUG": "on"}
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    status: str
+    seconds: float = 0
+    remark: str = ""
+
+
+def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["--fast"]):
+        raise SystemExit(f"Unknown: {' '.join(arguments)}. Known: --fast.")
+    end_on_signals()
+    started = time.monotonic()
+    fast = arguments == ["--fast"]
+
+    environment = Environment()
+    environment.prepare(*REQUIREMENTS)
+    found = programs(environment)
+    if not fast:
+        install([c for c in COMPONENTS if c not in found])
+        found = programs(environment)
+    # The quick part leaves out what they are for.
+    missing = [c for c in COMPONENTS if c not in found and not fast]
+
+    results: list[Result] = []
+    try:
+        results.extend(run_cell(environment, FAST if fast else EVERYTHING, found))
+        if not fast:
+            results.extend(other_cell(found))
+        results.extend(not_run(component) for component in missing)
+    finally:
+        say(table(results, time.monotonic() - started))
+    if missing and os.environ.get("CI") == "true":
+        return 1
+    return int(any(result.status == "FAILED" for result in results))
+
+
+def programs(environment: Environment) -> dict[Component, str]:
+    """Return the paths of the components that are here."""
+    found = {component: component.path for component in COMPONENTS}
+    for component in COMPONENTS:
+        if component.package == "redis-server" and not found[component]:
+            bundled = redis_server.programs(environment).values()
+            found[component] = next(iter(bundled), None)
+    return {component: path for component, path in found.items() if path}
+
+
+def not_run(component: Component) -> Result:
+    remark = install_command([component])
+    return Result(f"tests with {component.package}", "NOT RUN", remark=remark)
+
+
+def other_cell(found: dict[Component, str]) -> Iterator[Result]:
+    """Run the tests on the other series of Django, if its Python is installed."""
+    version = "{}.{}".format(*OTHER_SERIES)
+    program = interpreter.find(OTHER_SERIES)
+    if program is None:
+        remark = f"needs python{version} on the PATH or under ~/.pyenv"
+        yield Result(f"Python {version}", "NOT RUN", remark=remark)
+        return
+    directory = ROOT / ".venv" / "cells" / version
+    environment = Environment(directory, program, OTHER_SERIES)
+    environment.prepare(*REQUIREMENTS)
+    yield from run_cell(environment, EVERYTHING_ELSEWHERE, found)
+
+
+def run_cell(
+    environment: Environment, parts: tuple[Part, ...], found: dict[Component, str]
+) -> Iterator[Result]:
+    for part in parts:
+        name = f"Python {environment.version}, {part.name}"
+        say(f"\n=== {name}")
+        command = command_line(part, environment, found)
+        started = time.monotonic()
+        # SIGINT, so that pytest tears its fixtures down; and time to do it.
+        with running(
+            command,
+            stop=signal.SIGINT,
+            patience_seconds=30,
+            cwd=ROOT,
+            env=variables(part, found),
+        ) as process:
+            passed = exit_status(process) == 0
+        remark = "" if passed else shlex.join(command)
+        status = "PASSED" if passed else "FAILED"
+        yield Result(name, status, time.monotonic() - started, remark)
+
+
+def command_line(
+    part: Part, environment: Environment, found: dict[Component, str]
+) -> list[str]:
+    """Return the command of *part*, without the tests that cannot run here."""
+    python = str(environment.python)
+    command = [word.format(python=python) for word in shlex.split(part.command)]
+    if "pytest" in command:
+        absent = [c.marker for c in COMPONENTS if c not in found]
+        left_out = sorted({*part.without, *absent})
+        if left_out:
+            command += ["-m", " and ".join(f"not {marker}" for marker in left_out)]
+    return command
+
+
+def variables(part: Part, found: dict[Component, str]) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if k not in FOREIGN}
+    paths = {component.variable: path for component, path in found.items()}
+    own = {} if "pytest" in part.command else CLEAN
+    return inherited | paths | own | part.variables
+
+
+def table(results: list[Result], seconds: float) -> str:
+    width = max((len(result.name) for result in results), default=0)
+    lines = [
+        f"{result.name:{width}}  {result.status:7}  {duration(result.seconds):>7}"
+        f"  {result.remark}".rstrip()
+        for result in results
+    ]
+    return "\n".join(["", *lines, f"In all {duration(seconds)}."])
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f}:{rest:04.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,118 @@
+import importlib.util
+from pathlib import Path
+
+import demo
+import pytest
+from components import COMPONENTS
+from environment import Environment
+
+CHROMIUM = COMPONENTS[0]
+
+
+@pytest.fixture(scope="module")
+def script():
+    """scripts/test.py, whose name the standard library has taken."""
+    path = Path(demo.__file__).with_name("test.py")
+    spec = importlib.util.spec_from_file_location("test_script", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def environment(tmp_path):
+    return Environment(tmp_path / "a directory")
+
+
+def test_tests_that_cannot_run_are_left_out(script, environment):
+    part = script.Part("SQLite", "{python} -m pytest", without=("slow",))
+    found = dict.fromkeys(set(COMPONENTS) - {CHROMIUM}, "/usr/bin/it")
+
+    command = script.command_line(part, environment, found)
+
+    assert command[0] == str(environment.python)
+    assert command[-2:] == ["-m", "not browser and not slow"]
+
+
+def test_nothing_is_left_out_where_everything_is_there(script, environment):
+    part = script.Part("SQLite", "{python} -m pytest")
+
+    command = script.command_line(
+        part, environment, dict.fromkeys(COMPONENTS, "/usr/bin/it")
+    )
+
+    assert command == [str(environment.python), "-m", "pytest"]
+
+
+def test_the_tests_are_told_where_things_are(script):
+    variables = script.variables(
+        script.Part("SQLite", "pytest"), {CHROMIUM: "/usr/bin/chromium"}
+    )
+
+    assert variables["TEST_CHROMIUM"] == "/usr/bin/chromium"
+
+
+def test_a_running_demo_and_the_shell_have_no_say(script, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://production/")
+
+    variables = script.variables(script.Part("system check", "manage.py check"), {})
+
+    assert variables["DATABASE_URL"] == "sqlite:///:memory:"
+    assert variables["REDIS_URL"] == ""
+
+
+def test_the_table_says_how_it_went_and_how_to_repeat_it(script):
+    results = [
+        script.Result("Python 3.11, mypy", "PASSED", 61.25),
+        script.Result("Python 3.12, SQLite", "FAILED", 2, "python -m pytest"),
+    ]
+
+    table = script.table(results, 75)
+
+    assert table.splitlines() == [
+        "",
+        "Python 3.11, mypy    PASSED    1:01.2",
+        "Python 3.12, SQLite  FAILED    0:02.0  python -m pytest",
+        "In all 1:15.0.",
+    ]
+
+
+@pytest.fixture
+def run_without_chromium(script, monkeypatch):
+    """Return a function that runs the script where chromium is missing."""
+    found = dict.fromkeys(set(COMPONENTS) - {CHROMIUM}, "/usr/bin/it")
+    passed = [script.Result("Python 3.11, SQLite", "PASSED", 1)]
+    monkeypatch.setattr(script, "end_on_signals", lambda: None)
+    monkeypatch.setattr(script, "programs", lambda environment: found)
+    monkeypatch.setattr(script, "install", lambda components: None)
+    monkeypatch.setattr(script, "run_cell", lambda *cell: passed)
+    monkeypatch.setattr(script, "other_cell", lambda found: passed)
+    monkeypatch.setattr(Environment, "prepare", lambda *names: None)
+    return script.main
+
+
+def test_what_is_missing_is_listed_with_the_line_to_run(
+    run_without_chromium, monkeypatch, capsys
+):
+    monkeypatch.delenv("CI", raising=False)
+
+    status = run_without_chromium([])
+
+    assert status == 0
+    assert "tests with chromium  NOT RUN" in capsys.readouterr().out
+
+
+def test_what_is_missing_fails_in_ci(run_without_chromium, monkeypatch, capsys):
+    monkeypatch.setenv("CI", "true")
+
+    status = run_without_chromium([])
+
+    assert status == 1
+    assert "apt-get install -y --no-install-recommends chromium" in (
+        capsys.readouterr().out
+    )
+
+
+def test_an_unknown_argument_is_refused_with_the_known_one(script):
+    with pytest.raises(SystemExit, match=r"--quick.*Known: --fast"):
+        script.main(["--quick"])
