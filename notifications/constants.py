@@ -1,0 +1,36 @@
+"""Values that a row may hold. Plain data; imports nothing of the app."""
+
+from __future__ import annotations
+
+from django.db.models import IntegerChoices, TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Level(IntegerChoices):
+    """How serious a notification is, numbered as in ``django.contrib.messages``."""
+
+    INFO = 20, _("Information")
+    SUCCESS = 25, _("Success")
+    WARNING = 30, _("Warning")
+    ERROR = 40, _("Error")
+
+
+class Placement(TextChoices):
+    """Where a broadcast is shown."""
+
+    INBOX = "inbox", _("Inbox")
+    TOAST = "toast", _("Inbox and toast")
+    BANNER = "banner", _("Banner")
+
+
+TITLE_LENGTH = 200
+URL_LENGTH = 2000
+TARGET_ID_LENGTH = 255
+KEY_LENGTH = 100
+
+# Most rows stamped, put on the wire, or read by the sweep in one go.
+BATCH_SIZE = 500
+# Rows in one INSERT of notify(); Django splits smaller where a database must.
+INSERT_SIZE = 1000
+# Counts stop here: the badge shows "99+", and no query reads more rows than this.
+COUNT_LIMIT = 100

@@ -1,0 +1,175 @@
+"""
+After commit: stamp what is due, put it on the wire.
+
+The row is the outbox. ``announced_at`` is NULL until somebody announces it: the
+hook of the process that committed it or, if that died, the sweep of any hub.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, router, transaction
+
+from . import clock, signals
+from .audiences import USERS
+from .bus import bus
+from .constants import BATCH_SIZE
+from .events import to_microseconds
+from .models import Notification, NotificationQuerySet
+from .payloads import payload
+
+
+def announce_on_commit(notifications: Sequence[Notification]) -> None:
+    """
+    Announce *notifications* once the transaction they are in has committed.
+
+    One hook, which a rolled-back savepoint takes along. It never raises into
+    the caller: by then the rows are safe, and the next sweep announces them.
+    """
+    pks = [notification.pk for notification in notifications]
+    expiring = any(row.expires_at for row in notifications)
+
+    def hook() -> None:
+        announced = 0
+        for batch in _batches(pks):
+            announced += announce(Notification.objects.filter(pk__in=batch))
+        if expiring or announced < len(pks):
+            _poke()  # due or expiring later: hubs must plan a sweep for it
+
+    transaction.on_commit(hook, using=router.db_for_write(Notification), robust=True)
+
+
+def publish(draft: Notification) -> bool:
+    """
+    Make *draft* due now; return False if it was published before.
+
+    One conditional UPDATE, so that of two admins, or two clicks, one publishes.
+    """
+    now = clock.now()
+    drafts = Notification.objects.using(router.db_for_write(Notification))
+    if not drafts.filter(pk=draft.pk, publish_at=None).update(publish_at=now):
+        return False
+    draft.publish_at = now
+    announce_on_commit([draft])
+    return True
+
+
+def poke_on_commit() -> None:
+    """Have every hub sweep at once: a schedule or an expiry has changed."""
+    using = router.db_for_write(Notification)
+    transaction.on_commit(_poke, using=using, robust=True)
+
+
+def announce(pending: NotificationQuerySet) -> int:
+    """
+    Stamp and send what of *pending* is due and unannounced; return how many.
+
+    Whoever gets a row sends it: several processes may announce the same rows at
+    once, and each row leaves exactly once. At most 500 per transaction.
+    """
+    total = 0
+    while True:
+        rows, more = _stamp(pending)
+        for message in messages(rows):
+            bus.send("notifications", **message)
+        if rows:
+            signals.notification_announced.send_robust(Notification, notifications=rows)
+        total += len(rows)
+        # A batch of which others had a part is not the last one; where they had
+        # all of it, they go on.
+        if not (rows and more):
+            return total
+
+
+def next_due(now: datetime) -> datetime | None:
+    """Return when the next notification becomes due or expires, after *now*."""
+    rows = Notification.objects.using(router.db_for_write(Notification))
+    scheduled = rows.filter(announced_at=None, publish_at__gt=now)
+    expiring = rows.filter(expires_at__gt=now)
+    moments: list[Any] = [
+        *scheduled.order_by("publish_at").values_list("publish_at", flat=True)[:1],
+        *expiring.order_by("expires_at").values_list("expires_at", flat=True)[:1],
+    ]
+    return min(moments, default=None)
+
+
+def messages(rows: Iterable[Notification]) -> Iterator[dict[str, Any]]:
+    """
+    Yield what the bus carries for *rows*, which are stamped.
+
+    Personal rows with equal content share a message: the content once, and up
+    to 500 ``[recipient, id]`` pairs. A broadcast is one message with its
+    audience, or with pairs where the audience is a hand-picked list.
+    """
+    shared: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {}
+    for row in rows:
+        content = {"data": payload(row), "at": to_microseconds(_announced_at(row))}
+        if row.is_broadcast and row.audience != USERS:
+            yield {**content, "audience": row.audience, "id": row.pk}
+            continue
+        key = json.dumps([row.pk if row.is_broadcast else None, content])
+        _, pairs = shared.setdefault(key, (content, []))
+        pairs += ([recipient, row.pk] for recipient in recipients(row))
+    for content, pairs in shared.values():
+        for batch in _batches(pairs):
+            yield {**content, "to": batch}
+
+
+def recipients(row: Notification) -> Iterator[str]:
+    """Yield the keys of the users that *row* names: one, or a hand-picked list."""
+    if not row.is_broadcast:
+        yield str(row.recipient_id)
+    elif row.audience == USERS:
+        chosen = Notification.users.through.objects.filter(notification=row.pk)
+        field = Notification.users.field.m2m_reverse_field_name()
+        yield from map(str, chosen.values_list(f"{field}_id", flat=True).iterator())
+
+
+def _stamp(pending: NotificationQuerySet) -> tuple[list[Notification], bool]:
+    """Stamp a batch; return what nobody else had, and whether there may be more."""
+    using = router.db_for_write(Notification)
+    due = pending.using(using).unannounced(clock.now()).order_by("id")
+    # Looked for outside a transaction first: SQLite would take its one write
+    # lock even for an UPDATE that matches nothing.
+    pks = list(due.values_list("pk", flat=True)[:BATCH_SIZE])
+    if not pks:
+        return [], False
+    rows = Notification.objects.using(using).filter(pk__in=pks, announced_at=None)
+    skip_locked = connections[using].features.has_select_for_update_skip_locked
+    with transaction.atomic(using=using):
+        if skip_locked:
+            got = list(rows.order_by("id").select_for_update(skip_locked=True))
+            now = clock.now()
+            rows.filter(pk__in=[row.pk for row in got]).update(announced_at=now)
+        else:
+            # The UPDATE comes first and takes the lock, so that the rows that
+            # carry this stamp afterwards are those nobody else had stamped.
+            now = clock.now()
+            rows.update(announced_at=now)
+            got = list(
+                Notification.objects.using(using)
+                .filter(pk__in=pks, announced_at=now)
+                .order_by("id")
+            )
+    for row in got:
+        row.announced_at = now
+    return got, len(pks) == BATCH_SIZE
+
+
+def _poke() -> None:
+    bus.send("poke")
+
+
+def _announced_at(row: Notification) -> datetime:
+    if row.announced_at is None:
+        raise ValueError(f"Notification {row.pk} is not announced yet.")
+    return row.announced_at
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), BATCH_SIZE):
+        yield items[start : start + BATCH_SIZE]

@@ -1,0 +1,74 @@
+"""A notification as JSON: the same on the stream and from the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from .conf import conf
+from .constants import Level
+from .events import NOTIFICATION, Cursor, Event, to_microseconds
+from .models import Notification
+
+Payload = dict[str, Any]
+
+# What an oversized event goes without; the inbox page has it all.
+_SHED = ("data", "translations", "body")
+
+
+def payload(notification: Notification) -> Payload:
+    """
+    Return what every reader of *notification* gets: JSON types only.
+
+    Neither its id, nor when it was announced, nor whom it is for: hundreds of
+    recipients share the rest, and an audience is nobody's business.
+    """
+    return {
+        "title": notification.title,
+        "body": notification.body,
+        "url": notification.link,
+        "level": int(notification.level),
+        "level_name": Level(notification.level).name.lower(),
+        "category": notification.category,
+        "actor": notification.actor_text,
+        "target": notification.target_text,
+        "data": notification.data,
+        "translations": notification.translations,
+        "publish_at": _iso(notification.publish_at),
+        "expires_at": _iso(notification.expires_at),
+        "placement": str(notification.placement),
+        "dismissible": notification.dismissible,
+        "is_test": notification.is_test,
+    }
+
+
+def event(id: int, announced_us: int, payload: Payload) -> Event:
+    """
+    Return the event, at most ``MAX_EVENT_BYTES``.
+
+    One that would be larger goes without data, translations and body, as far as
+    needed, and with ``"truncated": true``.
+    """
+    data = {"id": id, "at": announced_us, **payload}
+    cursor = Cursor(announced_us, id)
+    for name in _SHED:
+        whole = Event(NOTIFICATION, data, cursor)
+        if len(whole.encode()) <= conf.MAX_EVENT_BYTES:
+            return whole
+        data = {**data, name: type(data[name])(), "truncated": True}
+    return Event(NOTIFICATION, data, cursor)
+
+
+def item(notification: Notification) -> Payload:
+    """Return *notification* as one user's inbox lists it."""
+    announced_at = notification.announced_at
+    return {
+        "id": notification.pk,
+        "at": announced_at and to_microseconds(announced_at),
+        **payload(notification),
+        "read": notification.is_read,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,1 @@
+"""Users unlike Django's: a UUID as key, an email instead of a username."""

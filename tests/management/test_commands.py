@@ -1,0 +1,132 @@
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from notifications.constants import Level
+from notifications.models import Notification
+from tests.factories import make_notification
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+def run(*arguments, capsys):
+    call_command(*arguments)
+    return capsys.readouterr().out
+
+
+def stored():
+    return [
+        (row.recipient, row.audience, row.title)
+        for row in Notification.objects.order_by("pk")
+    ]
+
+
+def test_notify_tells_users_by_the_name_they_sign_in_with(ada, bob, capsys):
+    names = [user.get_username() for user in (ada, bob)]
+
+    output = run("notify", *names, "Hello", capsys=capsys)
+
+    assert stored() == [(ada, "", "Hello"), (bob, "", "Hello")]
+    assert "2" in output
+
+
+def test_notify_takes_what_is_shown(ada):
+    call_command(
+        "notify", ada.get_username(), "Hello", body="Body", url="/a/", level="warning"
+    )
+
+    row = Notification.objects.get()
+    assert (row.body, row.url, row.level) == ("Body", "/a/", Level.WARNING)
+
+
+def test_notify_stores_nothing_where_one_name_is_unknown(ada):
+    with pytest.raises(CommandError, match="nobody"):
+        call_command("notify", ada.get_username(), "nobody", "Hello")
+
+    assert stored() == []
+
+
+def test_notify_says_what_is_wrong(ada):
+    with pytest.raises(CommandError, match="url"):
+        call_command("notify", ada.get_username(), "Hello", url="javascript:alert(1)")
+
+
+def test_broadcast_reaches_everyone_and_says_how_many_that_is(ada, bob, capsys):
+    output = run("broadcast", "Hello", capsys=capsys)
+
+    assert stored() == [(None, "everyone", "Hello")]
+    assert "2" in output
+
+
+def test_broadcast_takes_an_audience(staff):
+    call_command("broadcast", "Hello", audience="staff")
+
+    assert stored() == [(None, "staff", "Hello")]
+
+
+def test_broadcast_to_an_unknown_audience_names_those_there_are():
+    with pytest.raises(CommandError, match="everyone"):
+        call_command("broadcast", "Hello", audience="stuff")
+
+
+def test_prune_deletes_what_is_older_than_the_retention_and_no_more(ada, capsys):
+    make_notification(ada, "old", age=91 * DAY)
+    make_notification("everyone", "old too", age=91 * DAY)
+    make_notification(ada, "young", age=89 * DAY)
+    make_notification(ada, "scheduled", publish_at=timezone.now() + DAY)
+
+    output = run("prune_notifications", capsys=capsys)
+
+    assert [title for *_, title in stored()] == ["young", "scheduled"]
+    assert "2" in output
+
+
+def test_prune_keeps_a_broadcast_that_is_still_up():
+    make_notification("everyone", age=91 * DAY, expires_at=timezone.now() + DAY)
+
+    call_command("prune_notifications")
+
+    assert len(stored()) == 1
+
+
+def test_prune_takes_the_age_from_the_setting_or_the_command(ada, settings):
+    make_notification(ada, "a week old", age=7 * DAY)
+    make_notification(ada, "a day old", age=DAY)
+    settings.NOTIFICATIONS_RETENTION_DAYS = 5
+
+    call_command("prune_notifications")
+    assert [title for *_, title in stored()] == ["a day old"]
+
+    call_command("prune_notifications", days=0)
+    assert stored() == []
+
+
+def test_prune_only_counts_when_it_is_to_run_dry(ada, capsys):
+    make_notification(ada, age=91 * DAY)
+
+    output = run("prune_notifications", "--dry-run", capsys=capsys)
+
+    assert "1" in output
+    assert len(stored()) == 1
+
+
+def test_prune_refuses_an_age_in_the_future():
+    with pytest.raises(CommandError, match="-1"):
+        call_command("prune_notifications", days=-1)
+
+
+def test_prune_works_in_batches(ada, django_assert_max_num_queries):
+    moment = timezone.now() - 100 * DAY
+    Notification.objects.bulk_create(
+        Notification(recipient=ada, title="Hello", publish_at=moment)
+        for _ in range(2500)
+    )
+
+    with django_assert_max_num_queries(100):
+        call_command("prune_notifications")
+
+    assert stored() == []

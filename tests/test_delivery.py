@@ -1,0 +1,226 @@
+"""What reaches open streams: state and notifications, by wire and by sweep."""
+
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from notifications.api import anotify, asend_event
+from notifications.events import Cursor
+from notifications.hub import hub
+from notifications.inbox import Inbox
+from notifications.models import Notification
+from notifications.outbox import announce
+
+from .factories import make_notification
+from .sse import names, titles
+from .streams import until_marked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+# State
+
+
+async def test_the_state_comes_after_the_replay_and_is_true(ada, missed, open_stream):
+    seen, read, archived, unread = await sync_to_async(missed)(
+        "seen", "read", "archived", "unread"
+    )
+    await sync_to_async(Inbox(ada).mark_read)([read.pk, seen.pk])
+    await sync_to_async(Inbox(ada).archive)([archived.pk])
+
+    async with open_stream(ada, cursor=seen.cursor) as stream:
+        [state] = await stream.take(1, "state")
+
+    assert state.id is None
+    assert (state.data["unread"], state.data["unseen"]) == (1, 1)
+    assert read.pk in state.data["read"]
+    assert unread.pk in state.data["unread_ids"]
+
+
+@pytest.mark.parametrize(
+    ("action", "name"),
+    [("mark_read", "read"), ("archive", "archived"), ("mark_unread", "unread_ids")],
+)
+async def test_what_is_done_elsewhere_reaches_every_open_page(
+    action, name, ada, missed, open_stream, wire
+):
+    [row] = await sync_to_async(missed)("Hello")
+    if action == "mark_unread":
+        await sync_to_async(Inbox(ada).mark_read)([row.pk])
+    async with open_stream(ada) as first, open_stream(ada) as second:
+        await first.until("state")
+        await second.until("state")
+        await wire()
+
+        await sync_to_async(getattr(Inbox(ada), action))([row.pk])
+
+        for stream in (first, second):
+            [state] = await stream.take(1, "state")
+            assert state.data[name] == [row.pk]
+            assert state.data["unread"] == (1 if action == "mark_unread" else 0)
+
+
+async def test_what_a_user_does_is_told_to_nobody_else(
+    ada, bob, missed, open_stream, wire
+):
+    [row] = await sync_to_async(missed)("Hello")
+    async with open_stream(bob) as stream:
+        await stream.until("state")
+        await wire()
+
+        await sync_to_async(Inbox(ada).mark_read)([row.pk])
+        await anotify(bob, "mark")
+        events = await stream.until("notification")
+
+    assert names(events) == ["notification"]
+
+
+async def test_what_expires_is_removed_from_open_pages(ada, open_stream, wire):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        [row] = await anotify(
+            ada, "Short", expires_at=timezone.now() + timedelta(seconds=0.3)
+        )
+        events = await stream.until("removed")
+
+    assert names(events) == ["notification", "removed"]
+    assert events[-1].data == {"ids": [row.pk]}
+    assert events[-1].id is None
+
+
+async def test_what_is_scheduled_arrives_when_it_is_due(ada, open_stream, wire):
+    due = timezone.now() + timedelta(seconds=0.4)
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        await anotify(ada, "Later", publish_at=due)
+        events = await stream.until("notification")
+
+    assert titles(events) == ["Later"]
+    assert Cursor.parse(events[-1].id).moment >= due
+
+
+# Live
+
+
+async def test_what_is_for_somebody_else_is_not_sent(ada, bob, open_stream, wire):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        await anotify(bob, "For bob")
+        found = await until_marked(ada, stream)
+
+    assert found == ["mark"]
+
+
+async def test_every_open_stream_of_the_recipient_has_it(ada, open_stream, wire):
+    async with open_stream(ada) as first, open_stream(ada) as second:
+        await first.until("state")
+        await second.until("state")
+        await wire()
+
+        await anotify(ada, "Hello")
+
+        assert titles(await first.take(1, "notification")) == ["Hello"]
+        assert titles(await second.take(1, "notification")) == ["Hello"]
+
+
+async def test_what_is_announced_again_arrives_again_as_a_replacement(
+    ada, open_stream, wire
+):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+        [row] = await anotify(ada, "Tpyo")
+        [first] = await stream.take(1, "notification")
+
+        def correct():
+            Notification.objects.update(title="Typo", announced_at=None)
+            announce(Notification.objects.all())
+
+        await sync_to_async(correct)()
+        [second] = await stream.take(1, "notification")
+
+    assert (first.data["id"], second.data["id"]) == (row.pk, row.pk)
+    assert second.data["title"] == "Typo"
+    assert first.data["at"] < second.data["at"]
+
+
+async def test_without_a_wire_it_arrives_by_the_sweep(ada, open_stream, settings):
+    settings.CHANNEL_LAYERS = {}
+    settings.NOTIFICATIONS_POLL_SECONDS = 0.1
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+
+        await anotify(ada, "Hello")
+        events = await stream.take(1, "notification")
+
+    assert titles(events) == ["Hello"]
+    assert (hub.live, hub.swept) == (0, 1)
+
+
+async def test_with_a_wire_nothing_arrives_by_the_sweep(
+    ada, open_stream, wire, settings
+):
+    settings.NOTIFICATIONS_POLL_SECONDS = 0.05
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        for number in range(20):
+            await anotify(ada, str(number))
+        events = await stream.take(20, "notification")
+
+    assert titles(events) == [str(number) for number in range(20)]
+    assert (hub.live, hub.swept) == (20, 0)
+
+
+async def test_what_the_wire_loses_the_sweep_delivers(
+    ada, open_stream, wire, settings, monkeypatch
+):
+    settings.NOTIFICATIONS_POLL_SECONDS = 0.1
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+        with monkeypatch.context() as patch:
+            patch.setattr("notifications.bus.bus.send", lambda kind, **content: True)
+            await anotify(ada, "lost by the wire")
+        events = await stream.take(1, "notification")
+
+    assert titles(events) == ["lost by the wire"]
+    assert hub.swept == 1
+
+
+async def test_a_producer_that_died_before_its_hook_is_made_good_by_the_sweep(
+    ada, open_stream, settings
+):
+    settings.NOTIFICATIONS_POLL_SECONDS = 0.1
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+
+        await sync_to_async(make_notification)(ada, "orphan", announced_at=None)
+        events = await stream.take(1, "notification")
+
+    assert titles(events) == ["orphan"]
+
+
+async def test_an_ephemeral_event_carries_no_id_and_does_not_move_the_cursor(
+    ada, open_stream, wire
+):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+        cursor = stream.cursor
+
+        await asend_event(ada, "progress", {"value": 40})
+        [event] = await stream.take(1)
+
+    assert (event.name, event.data) == ("progress", {"value": 40})
+    assert event.id is None
+    assert stream.cursor == cursor

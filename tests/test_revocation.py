@@ -1,0 +1,128 @@
+"""Who may go on listening."""
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth import logout, user_logged_in
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+
+from notifications.models import Notification
+from notifications.outbox import announce
+
+from .factories import has_field, log_in, make_notification
+from .sse import names, titles
+from .streams import until_marked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def log_out(user, cookies):
+    request = HttpRequest()
+    request.session = SessionStore(cookies["sessionid"])
+    request.user = user
+    logout(request)
+
+
+async def test_logging_out_ends_the_streams_of_that_session_alone(
+    ada, open_stream, wire
+):
+    cookies = await sync_to_async(log_in)(ada)
+    async with open_stream(cookies=cookies) as here, open_stream(ada) as elsewhere:
+        await here.until("state")
+        await elsewhere.until("state")
+        await wire()
+
+        await sync_to_async(log_out)(ada, cookies)
+        events = await here.rest()
+
+        assert names(events) == ["bye"]
+        assert events[0].data == {"reason": "logout"}
+        assert await until_marked(ada, elsewhere) == ["mark"]
+
+
+async def test_a_new_password_ends_the_streams_of_the_old_one(ada, open_stream, wire):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        ada.set_password("another")
+        await ada.asave()
+        events = await stream.rest()
+
+    assert names(events) == ["bye"]
+
+
+async def test_deactivating_a_user_ends_their_streams(ada, bob, open_stream, wire):
+    if not has_field("is_active"):
+        pytest.skip("This user model has no such flag.")
+    async with open_stream(ada) as stream, open_stream(bob) as of_bob:
+        await stream.until("state")
+        await of_bob.until("state")
+        await wire()
+
+        ada.is_active = False
+        await ada.asave()
+        events = await stream.rest()
+
+        assert names(events) == ["bye"]
+        assert await until_marked(bob, of_bob) == ["mark"]
+
+
+async def test_deleting_a_user_ends_their_streams(ada, open_stream, wire):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        await ada.adelete()
+        events = await stream.rest()
+
+    assert names(events) == ["bye"]
+
+
+async def test_a_login_ends_no_stream(ada, open_stream, wire):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        await sync_to_async(user_logged_in.send)(type(ada), request=None, user=ada)
+        found = await until_marked(ada, stream)
+
+    assert found == ["mark"]
+
+
+async def test_who_is_staff_no_longer_has_nothing_more_of_what_is_for_staff(
+    staff, open_stream, wire
+):
+    async with open_stream(staff) as stream:
+        await stream.until("state")
+        await wire()
+
+        staff.is_staff = False
+        await staff.asave()
+        await stream.until_end_or("reset")
+        if not stream.complete:
+            await sync_to_async(make_notification)(
+                "staff", "For staff", announced_at=None
+            )
+            await sync_to_async(announce)(Notification.objects.all())
+            assert await until_marked(staff, stream) == ["mark"]
+
+
+async def test_who_joins_a_group_has_what_is_for_the_group_from_then_on(
+    ada, editors, open_stream, wire
+):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        await ada.groups.aadd(editors)
+        events = await stream.until_end_or("reset")
+        assert events[-1].name == "reset"
+
+        await sync_to_async(make_notification)(
+            f"group:{editors.pk}", "For editors", announced_at=None
+        )
+        await sync_to_async(announce)(Notification.objects.all())
+        events = await stream.take(1, "notification")
+
+    assert titles(events) == ["For editors"]

@@ -1,0 +1,494 @@
+import json
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as project
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
+
+from notifications import gate
+from notifications.events import Cursor
+from notifications.hub import hub
+from notifications.inbox import Inbox
+from notifications.models import Notification, Receipt
+
+from .factories import has_field, make_notification
+from .sse import names
+
+pytestmark = pytest.mark.django_db
+
+committed = pytest.mark.django_db(transaction=True)
+MINUTE = timedelta(minutes=1)
+
+JSON = {"headers": {"accept": "application/json"}}
+CHANGES = ["read", "unread", "archived"]
+
+
+def url(name):
+    return reverse(f"notifications:{name}")
+
+
+@pytest.fixture
+def signed_in(ada, client):
+    client.force_login(ada)
+    return client
+
+
+# The stream's answer
+
+
+@committed
+async def test_a_stream_is_kept_by_no_cache_proxy_or_compression(ada, open_stream):
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+
+    assert stream.status == 200
+    assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert stream.headers["cache-control"] == "private, no-store, no-transform"
+    assert stream.headers["x-accel-buffering"] == "no"
+    assert stream.headers["vary"] == "Cookie"
+    assert stream.headers.get("content-encoding", "identity") == "identity"
+    assert "content-length" not in stream.headers
+    assert names(stream.events) == ["hello", "state"]
+
+
+@committed
+async def test_a_stranger_is_told_401_and_sent_to_no_login_page(open_stream):
+    async with open_stream() as stream:
+        assert stream.status == 401
+        assert "location" not in stream.headers
+        assert "no-store" in stream.headers["cache-control"]
+        assert json.loads(await stream.body())["detail"]
+
+
+@committed
+async def test_a_session_of_somebody_inactive_is_told_401(ada, open_stream):
+    if not has_field("is_active"):
+        pytest.skip("This user model has no such flag.")
+    ada.is_active = False
+    await ada.asave()
+
+    async with open_stream(ada) as stream:
+        assert stream.status == 401
+
+
+@committed
+async def test_an_outdated_session_is_told_401(ada, open_stream):
+    async with open_stream(cookies={"sessionid": "gone"}) as stream:
+        assert stream.status == 401
+
+
+@committed
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+async def test_a_stream_is_for_get_alone(method, ada, open_stream):
+    async with open_stream(ada, method=method) as stream:
+        assert stream.status == 405
+        assert hub.count() == 0
+
+
+def test_a_stream_cannot_be_posted_to(signed_in):
+    assert signed_in.post(url("stream")).status_code == 405
+
+
+@committed
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "http://testserver.evil.example"},
+        {"origin": "http://testserver:8000"},
+        {"origin": "null"},
+    ],
+    ids=str,
+)
+async def test_a_stream_is_for_pages_of_this_site_alone(headers, ada, open_stream):
+    async with open_stream(ada, headers=headers) as stream:
+        assert stream.status == 403
+
+
+@committed
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "same-origin", "origin": "http://testserver"},
+        {"sec-fetch-site": "none"},
+    ],
+    ids=str,
+)
+async def test_pages_of_this_site_may_stream(headers, ada, open_stream):
+    async with open_stream(ada, headers=headers) as stream:
+        assert stream.status == 200
+
+
+@committed
+async def test_a_full_process_says_503_and_when_to_come_back(
+    ada, bob, open_stream, settings
+):
+    settings.NOTIFICATIONS_MAX_STREAMS = 1
+    async with open_stream(ada) as first:
+        await first.until("state")
+
+        async with open_stream(bob) as second:
+            assert second.status == 503
+            assert int(second.headers["retry-after"]) > 0
+
+    async with open_stream(bob) as third:
+        assert third.status == 200
+
+
+@committed
+async def test_a_crowd_that_starts_at_once_is_told_503(ada, open_stream, monkeypatch):
+    monkeypatch.setattr(gate, "QUEUE_SECONDS", 0.01)
+    async with AsyncExitStack() as crowd:
+        for _ in range(gate.WIDTH):
+            await crowd.enter_async_context(gate.passage())
+
+        async with open_stream(ada) as stream:
+            assert stream.status == 503
+
+
+@committed
+async def test_a_reconnect_does_not_renew_the_session(ada, open_stream, settings):
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+
+    assert "set-cookie" not in stream.headers
+
+
+@committed
+async def test_a_stream_works_where_every_request_is_a_transaction(
+    ada, open_stream, monkeypatch
+):
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+
+    async with open_stream(ada) as stream:
+        assert stream.status == 200
+        await stream.until("state")
+
+
+@committed
+async def test_a_stream_answers_where_every_view_requires_a_login(
+    open_stream, settings
+):
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
+
+    async with open_stream() as stream:
+        assert stream.status == 401
+
+
+def test_under_wsgi_the_stream_says_what_to_do(signed_in):
+    response = signed_in.get(url("stream"))
+
+    assert response.status_code == 501
+    assert "ASGI" in response.json()["detail"]
+
+
+def test_opening_a_page_or_a_list_marks_nothing_read(ada, signed_in):
+    make_notification(ada)
+    make_notification("everyone")
+
+    signed_in.get(url("inbox"))
+    signed_in.get(url("list"))
+    signed_in.get(url("state"))
+
+    assert Inbox(ada).counts().unread == 2
+    assert not Receipt.objects.exists()
+
+
+# The page
+
+
+def test_the_inbox_lists_what_there_is(ada, signed_in):
+    make_notification(ada, "Bob replied", body="“Yes!”", url="/threads/1/")
+
+    response = signed_in.get(url("inbox"))
+
+    assert response.status_code == 200
+    assert "no-store" in response.headers["Cache-Control"]
+    html = response.content.decode()
+    assert "Bob replied" in html
+    assert "“Yes!”" in html
+    assert 'href="/threads/1/"' in html
+
+
+def test_the_inbox_escapes_what_others_wrote(ada, signed_in):
+    make_notification(ada, "<script>alert(1)</script>", body="<img src=x onerror=y>")
+
+    html = signed_in.get(url("inbox")).content.decode()
+
+    assert "<script>alert(1)" not in html
+    assert "<img src=x" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+@pytest.mark.parametrize("bad", ["javascript:alert(1)", "//evil.example", "data:x"])
+def test_the_inbox_links_nowhere_bad_though_the_row_says_so(bad, ada, signed_in):
+    make_notification(ada, "Hello", url=bad)
+
+    html = signed_in.get(url("inbox")).content.decode()
+
+    assert bad not in html
+
+
+def test_the_inbox_without_javascript_is_paged_to_the_end(ada, signed_in):
+    for number in range(45):
+        make_notification(ada, f"Title {number:02}", age=number * MINUTE)
+    found, response = [], signed_in.get(url("inbox"))
+
+    while True:
+        page = response.context["page"]
+        found += [row.title for row in page.items]
+        if page.next is None:
+            break
+        response = signed_in.get(url("inbox"), {"before": str(page.next)})
+
+    assert found == [f"Title {number:02}" for number in range(45)]
+
+
+def test_the_inbox_costs_the_same_number_of_queries_however_long(
+    ada, signed_in, django_assert_max_num_queries
+):
+    for number in range(20):
+        make_notification(ada, str(number), actor=ada)
+        make_notification("everyone", str(number), actor=ada)
+
+    with django_assert_max_num_queries(25):
+        signed_in.get(url("inbox"))
+
+
+def test_the_inbox_sends_a_stranger_to_the_login_page(client):
+    response = client.get(url("inbox"))
+
+    assert response.status_code == 302
+    assert response.url.startswith(project.LOGIN_URL)
+
+
+def test_the_inbox_takes_a_broken_cursor_for_none(signed_in):
+    response = signed_in.get(url("inbox"), {"before": "nonsense"})
+
+    assert response.status_code == 302
+    assert response.url == url("inbox")
+
+
+# Reading by script
+
+
+def test_the_list_is_the_inbox_as_json(ada, signed_in):
+    older, newer = make_notification(ada, "older", age=MINUTE), make_notification(ada)
+    Inbox(ada).mark_read([older.pk])
+
+    answer = signed_in.get(url("list")).json()
+
+    assert [item["id"] for item in answer["notifications"]] == [newer.pk, older.pk]
+    assert [item["read"] for item in answer["notifications"]] == [False, True]
+    assert answer["next"] is None
+    assert Cursor.parse(answer["cursor"]) > newer.cursor
+
+
+def test_the_list_is_paged(ada, signed_in):
+    for number in range(5):
+        make_notification(ada, str(number), age=number * MINUTE)
+
+    first = signed_in.get(url("list"), {"limit": 3}).json()
+    second = signed_in.get(url("list"), {"limit": 3, "before": first["next"]}).json()
+
+    titles = [
+        item["title"] for answer in (first, second) for item in answer["notifications"]
+    ]
+    assert titles == list("01234")
+    assert second["next"] is None
+
+
+def test_the_list_may_be_of_what_is_unread(ada, signed_in):
+    read, unread = make_notification(ada), make_notification(ada)
+    Inbox(ada).mark_read([read.pk])
+
+    answer = signed_in.get(url("list"), {"unread": "1"}).json()
+
+    assert [item["id"] for item in answer["notifications"]] == [unread.pk]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"limit": "9" * 5000},
+     {"limit": "-1"}, {"limit": "\u0663"}, {"before": "nonsense"}],
+    ids=lambda query: str(query)[:30],
+)  # fmt: skip
+def test_a_list_that_cannot_be_meant_is_a_bad_request(query, signed_in):
+    response = signed_in.get(url("list"), query)
+
+    assert response.status_code == 400
+    assert response.json()["detail"]
+
+
+def test_the_state_tells_the_counts_and_what_became_of_the_shown(ada, bob, signed_in):
+    mine, theirs = make_notification(ada), make_notification(bob)
+
+    answer = signed_in.get(
+        url("state"), {"shown": f"{mine.pk},{theirs.pk},7777"}
+    ).json()
+
+    assert (answer["unread"], answer["unseen"]) == (1, 1)
+    assert answer["unread_ids"] == [mine.pk]
+    assert answer["removed"] == sorted([theirs.pk, 7777])
+    assert Cursor.parse(answer["cursor"]) > mine.cursor
+
+
+@pytest.mark.parametrize(
+    "shown", ["x", "1,,2", "-1", "1;2", "1" * 20, ",".join(["1"] * 501), "\u0663"]
+)
+def test_a_state_of_what_is_no_id_is_a_bad_request(shown, signed_in):
+    assert signed_in.get(url("state"), {"shown": shown}).status_code == 400
+
+
+def test_the_largest_id_is_just_unknown(signed_in):
+    answer = signed_in.get(url("state"), {"shown": "9" * 19}).json()
+
+    assert len(answer["removed"]) == 1
+
+
+@pytest.mark.parametrize("name", ["list", "state"])
+def test_a_stranger_who_asks_is_told_401_and_not_redirected(name, client):
+    response = client.get(url(name))
+
+    assert response.status_code == 401
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+# Writing
+
+
+def test_reading_unreading_and_archiving_change_the_inbox(ada, signed_in):
+    row = make_notification("everyone")
+
+    read = signed_in.post(url("read"), {"id": row.pk}, **JSON).json()
+    unread = signed_in.post(url("unread"), {"id": row.pk}, **JSON).json()
+    archived = signed_in.post(url("archived"), {"id": row.pk}, **JSON).json()
+
+    assert (read["unread"], read["read"]) == (0, [row.pk])
+    assert (unread["unread"], unread["unread_ids"]) == (1, [row.pk])
+    assert (archived["unread"], archived["archived"]) == (0, [row.pk])
+    assert Inbox(ada).page().items == []
+
+
+def test_opening_the_bell_is_noted_as_far_as_it_showed(ada, signed_in):
+    shown = make_notification(ada, age=2 * MINUTE)
+    make_notification(ada, age=MINUTE)
+
+    answer = signed_in.post(url("seen"), {"upto": str(shown.cursor)}, **JSON).json()
+
+    assert (answer["unread"], answer["unseen"]) == (2, 1)
+
+
+def test_all_are_read_as_far_as_was_shown(ada, signed_in):
+    shown = make_notification(ada, age=2 * MINUTE)
+    make_notification(ada, age=MINUTE)
+
+    form = {"all": "1", "upto": str(shown.cursor)}
+    answer = signed_in.post(url("read"), form, **JSON).json()
+
+    assert answer["unread"] == 1
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_somebody_elses_answers_like_what_never_was(name, ada, bob, signed_in):
+    theirs = make_notification(bob)
+    before = list(Notification.objects.order_by("pk").values())
+
+    foreign = signed_in.post(url(name), {"id": theirs.pk}, **JSON)
+    unknown = signed_in.post(url(name), {"id": 10**9}, **JSON)
+
+    assert foreign.status_code == unknown.status_code == 404
+    assert foreign.content == unknown.content
+    assert list(Notification.objects.order_by("pk").values()) == before
+
+
+def test_of_mixed_ids_only_the_users_own_change(ada, bob, signed_in):
+    mine, theirs = make_notification(ada), make_notification(bob)
+
+    answer = signed_in.post(url("read"), {"id": [mine.pk, theirs.pk]}, **JSON).json()
+
+    assert answer["read"] == [mine.pk]
+    theirs.refresh_from_db()
+    assert theirs.read_at is None
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    "form", [{}, {"id": "x"}, {"id": ["1", "-1"]}, {"id": "1" * 20}]
+)
+def test_a_change_of_what_is_no_id_is_a_bad_request(name, form, signed_in):
+    assert signed_in.post(url(name), form, **JSON).status_code == 400
+
+
+@pytest.mark.parametrize("name", [*CHANGES, "seen"])
+def test_a_change_needs_post_a_login_and_a_token(name, ada, client):
+    row = make_notification(ada)
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(ada)
+
+    assert client.post(url(name), {"id": row.pk}).status_code == 401
+    assert strict.get(url(name)).status_code == 405
+    assert strict.post(url(name), {"id": row.pk}).status_code == 403
+
+    assert Inbox(ada).counts().unread == 1
+
+
+def test_a_form_is_sent_back_to_where_it_was(ada, signed_in):
+    row = make_notification(ada)
+
+    response = signed_in.post(url("read"), {"id": row.pk, "next": "/users/"})
+
+    assert response.status_code == 303
+    assert response.url == "/users/"
+
+
+@pytest.mark.parametrize(
+    "following", ["", "https://evil.example/", "//evil.example", "javascript:alert(1)"]
+)
+def test_a_form_is_not_sent_to_another_site(following, ada, signed_in):
+    row = make_notification(ada)
+
+    response = signed_in.post(url("read"), {"id": row.pk, "next": following})
+
+    assert response.url == url("inbox")
+
+
+# Health
+
+
+@committed
+def test_a_process_that_does_its_work_says_so(client):
+    response = client.get(url("health"))
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok"}
+
+
+@committed
+def test_a_process_without_a_wire_is_degraded(client, settings):
+    settings.CHANNEL_LAYERS = {}
+
+    response = client.get(url("health"))
+
+    assert response.status_code == 503
+    assert response.json() == {"status": "degraded"}
+
+
+@committed
+def test_staff_are_told_more(staff, client):
+    client.force_login(staff)
+
+    answer = client.get(url("health")).json()
+
+    assert answer["database"] is True
+    assert answer["bus"] is True
+    assert answer["streams"] == 0
