@@ -1,0 +1,163 @@
+/**
+ * <notification-bell data-unread data-unseen data-as-of data-badge-counts …>
+ *
+ * Turns the link to the inbox into a button that opens the panel, and keeps badge
+ * and label up to date. Without JavaScript both stay as rendered. Knows nothing
+ * of the connection: it hears DOM events, whoever sends them.
+ */
+
+const TROUBLE_MS = 5_000;
+const ANNOUNCE_MS = 1_000;
+
+let panels = 0;
+
+class NotificationBell extends HTMLElement {
+  #listening;
+  #trouble;
+  #announcement;
+  #counted = new Set(); // ids added to the counts since the server last counted
+  #arrived = [];
+
+  connectedCallback() {
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    const hear = (name, react) => {
+      const listen = ({ detail }) => react(detail);
+      document.addEventListener(`notifications:${name}`, listen, { signal });
+    };
+    hear("received", (notification) => this.#receive(notification));
+    hear("state", (state) => this.#count(state));
+    hear("removed", ({ ids }) => this.#remove(ids));
+    hear("connection", ({ status }) => this.#tellConnection(status));
+    if ("popover" in HTMLElement.prototype) this.#upgrade();
+    this.#show();
+  }
+
+  disconnectedCallback() {
+    this.#listening.abort();
+    clearTimeout(this.#trouble);
+    clearTimeout(this.#announcement);
+  }
+
+  get #toggle() {
+    return this.querySelector("[data-toggle]");
+  }
+
+  #upgrade() {
+    const panel = this.querySelector("[data-panel]");
+    panel.id ||= `notification-panel-${++panels}`;
+    panel.hidden = false; // from here on the popover attribute hides it
+    let button = this.#toggle;
+    if (button.localName !== "button") {
+      button = document.createElement("button");
+      button.type = "button";
+      for (const { name, value } of this.#toggle.attributes) {
+        if (name !== "href") button.setAttribute(name, value);
+      }
+      button.append(...this.#toggle.childNodes);
+      this.#toggle.replaceWith(button);
+    }
+    button.popoverTargetElement = panel;
+    button.setAttribute("aria-haspopup", "dialog");
+    button.setAttribute("aria-controls", panel.id);
+    button.setAttribute("aria-expanded", String(panel.matches(":popover-open")));
+    panel.addEventListener(
+      "toggle",
+      ({ newState }) => {
+        button.setAttribute("aria-expanded", String(newState === "open"));
+        if (newState === "open") panel.focus({ preventScroll: true });
+      },
+      { signal: this.#listening.signal },
+    );
+  }
+
+  #receive(notification) {
+    const { id, at, replaces } = notification;
+    const asOf = Number(this.dataset.asOf);
+    // Announced before the server last counted: counted already.
+    if (replaces || !at || at <= asOf) return;
+    this.#announce(notification);
+    if (Date.parse(notification.publish_at) * 1000 <= asOf) {
+      // Published before, announced after: perhaps counted. The server knows.
+      this.dispatchEvent(new CustomEvent("notifications:refetch", { bubbles: true }));
+      return;
+    }
+    this.#counted.add(id);
+    this.#add(1);
+  }
+
+  #count(state) {
+    if (state.as_of < Number(this.dataset.asOf)) return;
+    this.dataset.asOf = state.as_of;
+    this.dataset.unread = state.unread;
+    this.dataset.unseen = state.unseen;
+    this.#counted.clear();
+    this.#show();
+  }
+
+  #remove(ids) {
+    // Only what was certainly counted; the server's next count has the rest.
+    for (const id of ids) if (this.#counted.delete(id)) this.#add(-1);
+  }
+
+  #add(change) {
+    for (const name of ["unread", "unseen"]) {
+      this.dataset[name] = Math.max(0, Number(this.dataset[name]) + change);
+    }
+    this.#show();
+  }
+
+  #show() {
+    const { unread, limit, label, labelNone, labelMany, badgeCounts } = this.dataset;
+    const counted = Number(this.dataset[badgeCounts]);
+    const badge = this.querySelector("[data-badge]");
+    if (badge) {
+      const text = counted >= Number(limit) ? `${Number(limit) - 1}+` : String(counted);
+      if (badge.textContent !== text) badge.textContent = text;
+      badge.hidden = counted === 0;
+    }
+    let name = label.replace("{count}", unread);
+    if (Number(unread) === 0) name = labelNone;
+    else if (Number(unread) >= Number(limit)) name = labelMany;
+    this.#toggle.setAttribute("aria-label", name);
+  }
+
+  /** Tell assistive technology, once for what comes in a burst. */
+  #announce({ id }) {
+    this.#arrived.push(id);
+    clearTimeout(this.#announcement);
+    this.#announcement = setTimeout(() => {
+      const [first] = this.#arrived;
+      const count = this.#arrived.length;
+      this.#arrived = [];
+      const title = this.querySelector(
+        `[data-notification="${Number(first)}"] [data-slot="title"]`,
+      );
+      this.querySelector("[data-announce]").textContent =
+        count === 1 && title
+          ? title.textContent
+          : this.dataset.arrivedMany.replace("{count}", String(count));
+    }, ANNOUNCE_MS);
+  }
+
+  #tellConnection(status) {
+    clearTimeout(this.#trouble);
+    const line = this.querySelector("[data-connection]");
+    if (status === "signed-out") {
+      this.dataset.unread = 0;
+      this.dataset.unseen = 0;
+      this.#show();
+    }
+    if (status === "reconnecting") {
+      this.#trouble = setTimeout(() => {
+        line.textContent = this.dataset.reconnecting;
+      }, TROUBLE_MS);
+    } else if (status !== "connecting") {
+      line.textContent = "";
+    }
+  }
+}
+
+if (!customElements.get("notification-bell")) {
+  customElements.define("notification-bell", NotificationBell);
+}

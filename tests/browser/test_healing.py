@@ -1,0 +1,93 @@
+"""However the news of a change was lost, the page ends up equal to the table."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from notifications import clock, outbox
+from notifications.api import notify
+from notifications.inbox import Inbox
+from notifications.models import Notification
+from tests.factories import make_notification
+from tests.waiting import eventually
+
+from .pages import badge, wait_for_status
+
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
+
+
+def shown(page):
+    """Return what the inbox page lists, at one moment: ``{title: read}``."""
+    rows = page.locator("main [data-rows] [data-notification]:visible")
+    return dict(
+        rows.evaluate_all(
+            """rows => rows.map(row => [
+                row.querySelector("[data-slot=title]").textContent,
+                row.hasAttribute("data-read"),
+            ])"""
+        )
+    )
+
+
+def stored(user):
+    items = Inbox(user).page(100).items
+    return {row.title: row.is_read for row in items}
+
+
+def change_everything(user):
+    """Read one, unread one, recall one, and have one arrive."""
+    read, unread, recalled = Notification.objects.order_by("pk")
+    Inbox(user).mark_read([read.pk])
+    Inbox(user).mark_unread([unread.pk])
+    Notification.objects.filter(pk=recalled.pk).update(expires_at=clock.now())
+    outbox.poke_on_commit()
+    notify(user, "Arrived meanwhile")
+
+
+@pytest.fixture
+def page(ada, site, open_page):
+    for title in ("To be read", "To be unread", "To be recalled"):
+        make_notification(ada, title, age=timedelta(hours=1))
+    Inbox(ada).mark_read([Notification.objects.get(title="To be unread").pk])
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+    eventually(lambda: site.counts["healthy"])
+    assert shown(page) == stored(ada)
+    return page
+
+
+def heals(page, user):
+    eventually(lambda: shown(page) == stored(user), within=20)
+    assert shown(page) == {
+        "Arrived meanwhile": False,
+        "To be unread": False,
+        "To be read": True,
+    }
+    page.reload()
+    assert shown(page) == stored(user)
+
+
+def test_after_redis_was_away_the_page_equals_the_table(ada, page, redis_server, site):
+    redis_server.freeze()
+    change_everything(ada)
+    eventually(lambda: not site.counts["healthy"], within=20)
+    redis_server.thaw()
+
+    heals(page, ada)
+
+
+def test_after_the_page_was_away_it_equals_the_table(ada, page):
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")
+    wait_for_status(page, "closed")
+    change_everything(ada)
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow'))")
+
+    heals(page, ada)
+
+
+def test_a_change_on_another_device_is_followed_at_once(ada, page):
+    change_everything(ada)
+
+    heals(page, ada)
+    expect(badge(page)).to_be_hidden()

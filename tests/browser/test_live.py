@@ -1,0 +1,237 @@
+"""What a page does by itself: it follows its user's inbox."""
+
+import pytest
+from playwright.sync_api import expect
+
+from notifications.api import broadcast, notify, send_event
+from notifications.constants import Level
+from notifications.inbox import Inbox
+from notifications.models import Notification
+from tests.factories import make_notification, make_user
+
+from .pages import STREAM, badge, bell, receive, rows, wait_for_status
+
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
+
+
+def test_what_is_notified_is_in_badge_and_panel_within_a_second(ada, open_page):
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    notify(ada, "The first one starts this process's bus")
+    expect(badge(page)).to_have_text("1")
+
+    notify(ada, "You were invited", body="By Bob.", url="/teams/1", level=Level.WARNING)
+
+    expect(badge(page)).to_have_text("2", timeout=1000)
+    bell(page, "Notifications, 2 unread").click()
+    row = rows(page).first
+    expect(row).to_contain_text("Warning: You were invited")
+    expect(row).to_contain_text("By Bob.")
+    expect(row).to_contain_text("now")
+    expect(row.get_by_role("link")).to_have_attribute("href", "/teams/1")
+
+
+def test_a_broadcast_is_in_everyones_open_page(ada, bob, open_page):
+    pages = [open_page(ada), open_page(bob)]
+    for page in pages:
+        wait_for_status(page, "open")
+    broadcast("The first one starts this process's bus")
+    for page in pages:
+        expect(badge(page)).to_have_text("1")
+
+    broadcast("Maintenance at noon")
+
+    for page in pages:
+        expect(badge(page)).to_have_text("2", timeout=1000)
+
+
+def test_what_an_admin_publishes_is_in_a_users_open_page(ada, open_page):
+    root = make_user("root", is_staff=True, is_superuser=True)
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    admin = open_page(root, "/admin/live_notifications/broadcast/add/")
+
+    admin.get_by_label("Title").fill("Maintenance at noon")
+    admin.get_by_role("button", name="Publish now").click()
+
+    bell(page, "Notifications, 1 unread").click()
+    expect(rows(page)).to_contain_text(["Maintenance at noon"])
+
+
+def test_what_was_notified_while_the_page_loaded_is_shown_once(ada, open_page):
+    page = open_page(ada, "about:blank")
+    page.route(STREAM, lambda route: (notify(ada, "Meanwhile"), route.continue_()))
+
+    page.goto("/")
+
+    expect(badge(page)).to_have_text("1")
+    wait_for_status(page, "open")
+    notify(ada, "Later")
+    expect(badge(page)).to_have_text("2")
+    bell(page, "Notifications, 2 unread").click()
+    expect(rows(page)).to_contain_text(["Later", "Meanwhile"])
+
+
+def test_the_badge_stops_at_99(ada, open_page):
+    for number in range(100):
+        make_notification(ada, f"Number {number}")
+
+    page = open_page(ada)
+
+    expect(badge(page)).to_have_text("99+")
+    expect(bell(page, "Notifications, more than 99 unread")).to_be_visible()
+
+
+def test_a_live_row_is_made_like_one_from_the_server(ada, open_page):
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+    notify(ada, "Done", body="All of it.", url="/done", level=Level.SUCCESS)
+    row = page.locator("main [data-notification]:visible")
+    row.wait_for()
+    # Times are told alike but for the language's own formats.
+    comparable = """row => {
+        const copy = row.cloneNode(true);
+        copy.removeAttribute("data-publish-at");
+        copy.querySelector("time").replaceWith("time");
+        return copy.outerHTML.replace(/ (data-read|hidden)=""/g, " $1")
+            .replace(/\\s+/g, " ");
+    }"""
+    live = row.evaluate(comparable)
+
+    page.reload()
+
+    assert row.evaluate(comparable) == live
+
+
+def test_only_what_arrives_is_announced_and_a_burst_at_once(ada, open_page):
+    for _ in range(12):
+        make_notification(ada)  # replayed, and two of them not in the panel
+    page = open_page(ada, "about:blank")
+    page.add_init_script(
+        """
+        window.said = [];
+        addEventListener("DOMContentLoaded", () => {
+            const region = document.querySelector("[data-announce]");
+            new MutationObserver(() => window.said.push(region.textContent))
+                .observe(region, { childList: true });
+        });
+        """
+    )
+    page.goto("/")
+    wait_for_status(page, "open")
+    notify(ada, "Fresh")
+    expect(page.locator("[data-announce]")).to_have_text("Fresh")
+
+    receive(page, {"id": 101}, {"id": 102}, {"id": 103})
+
+    expect(page.locator("[data-announce]")).to_have_text("3 new notifications")
+    assert page.evaluate("window.said") == ["Fresh", "3 new notifications"]
+
+
+def test_markup_in_a_notification_is_shown_as_it_is(ada, open_page):
+    title = "<img src=x onerror=alert(1)>"
+    make_notification(ada, title, body="<script>alert(2)</script>")
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+
+    notify(ada, title, body="{{ body }} </script>")
+
+    listed = page.locator("main [data-notification]")
+    expect(listed).to_have_count(2)
+    expect(listed.locator("[data-slot=title]")).to_have_text([title, title])
+    expect(page.locator("main img")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "//evil.example/", "/\\evil.example", "/\t/evil.example"],
+)
+def test_a_link_that_leads_elsewhere_than_it_says_is_no_link(ada, open_page, url):
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+
+    receive(page, {"title": "Look", "url": url})
+
+    link = page.locator("main [data-notification] [data-link]")
+    expect(link).to_have_text("Look")
+    assert link.get_attribute("href") is None
+
+
+def test_what_is_recalled_leaves_the_page(ada, open_page):
+    sent = broadcast("Free cake")
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+    listed = page.locator("main [data-notification]")
+    expect(listed).to_have_count(1)
+
+    page.evaluate(
+        """id => document.body.dispatchEvent(new CustomEvent(
+            "notifications:removed", { bubbles: true, detail: { ids: [id] } }
+        ))""",
+        sent.pk,
+    )
+
+    expect(listed).to_have_count(0)
+    expect(page.locator("main [data-empty]")).to_be_visible()
+
+
+def test_a_projects_own_events_reach_its_own_script(ada, open_page):
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    page.evaluate(
+        """() => document.addEventListener("notifications:event", ({ detail }) => {
+            window.had = detail;
+        })"""
+    )
+
+    notify(ada, "The first one starts this process's bus")
+    expect(badge(page)).to_have_text("1")
+    send_event(ada, "progress", {"value": 40})
+
+    page.wait_for_function("() => window.had")
+    assert page.evaluate("window.had") == {"name": "progress", "data": {"value": 40}}
+
+
+def test_a_reset_shows_the_newest_page(ada, open_page):
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+    make_notification(ada, "Never announced to this page")
+
+    page.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
+
+    expect(page.locator("main [data-notification]")).to_contain_text(
+        ["Never announced to this page"]
+    )
+    expect(bell(page, "Notifications, 1 unread")).to_be_visible()
+
+
+def test_a_reset_after_more_than_a_page_leaves_no_gap(ada, open_page):
+    make_notification(ada, "Old")
+    page = open_page(ada, "about:blank", expecting=["net::ERR_FAILED"])
+    page.route(STREAM, lambda route: route.abort())
+    page.goto("/notifications/")
+    for number in range(25):
+        make_notification(ada, f"Number {number}")
+
+    page.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
+
+    titles = page.locator("main [data-rows] [data-slot=title]")
+    expect(titles).to_have_text([f"Number {number}" for number in range(24, 4, -1)])
+    page.get_by_role("link", name="Older").click()
+    expect(titles).to_have_text(
+        ["Number 4", "Number 3", "Number 2", "Number 1", "Number 0", "Old"]
+    )
+
+
+def test_counts_agree_with_the_inbox_after_all_of_it(ada, open_page):
+    page = open_page(ada)
+    wait_for_status(page, "open")
+
+    notify([ada], "One")
+    broadcast("Two")
+    [three] = notify(ada, "Three")
+    expect(badge(page)).to_have_text("3")
+    Inbox(ada).mark_read([three.pk])
+
+    expect(bell(page, "Notifications, 2 unread")).to_be_visible()
+    assert Notification.objects.count() == 3

@@ -1,0 +1,217 @@
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.management import call_command
+from django.template import Context, Template
+from django.test import RequestFactory
+from django.utils import timezone, translation
+
+from notifications.constants import Level
+from notifications.events import Cursor
+from notifications.inbox import Inbox
+from tests.factories import make_notification
+
+
+@pytest.fixture
+def render():
+    """Return a function that renders a template's source for a user."""
+
+    def render(source, user, **context):
+        request = RequestFactory().get("/page/?x=1")
+        request.user = user
+        template = Template("{% load notifications %}" + source)
+        return template.render(Context({"request": request, **context}))
+
+    return render
+
+
+BELL = "{% notification_bell %}"
+LIST = "{% notification_list %}"
+
+
+@pytest.mark.parametrize("source", [BELL, LIST])
+def test_nothing_is_rendered_for_anonymous_visitors(render, source):
+    assert render(source, AnonymousUser()).strip() == ""
+
+
+@pytest.mark.parametrize("source", [BELL, LIST])
+def test_nothing_is_rendered_without_a_request(source):
+    template = Template("{% load notifications %}" + source)
+
+    assert template.render(Context()).strip() == ""
+
+
+def badge(html):
+    return re.search(r"data-badge [^>]*?(hidden)?>([^<]*)<", html).groups()
+
+
+def test_the_badge_counts_what_was_not_seen(ada, render, settings):
+    make_notification(ada, "Seen", age=timedelta(hours=1))
+    Inbox(ada).mark_seen(Cursor.at(timezone.now() - timedelta(minutes=1)))
+    make_notification(ada, "New")
+
+    assert badge(render(BELL, ada)) == (None, "1")
+
+    settings.NOTIFICATIONS_BADGE_COUNTS = "unread"
+    assert badge(render(BELL, ada)) == (None, "2")
+
+
+def test_the_badge_is_hidden_where_nothing_waits(ada, render):
+    html = render(BELL, ada)
+
+    assert badge(html) == ("hidden", "0")
+    assert 'aria-label="Notifications"' in html
+
+
+def test_the_bells_name_says_how_much_is_unread(ada, render):
+    make_notification(ada)
+    make_notification(ada)
+
+    assert 'aria-label="Notifications, 2 unread"' in render(BELL, ada)
+
+
+def test_the_badge_stops_at_99(ada, render):
+    for _ in range(101):
+        make_notification(ada)
+
+    html = render(BELL, ada)
+
+    assert badge(html) == (None, "99+")
+    assert 'aria-label="Notifications, more than 99 unread"' in html
+
+
+def test_the_panel_has_the_ten_latest(ada, render):
+    for number in range(11):
+        make_notification(ada, f"Number {number}.", age=timedelta(hours=number))
+
+    html = render(BELL, ada)
+
+    assert "Number 9." in html
+    assert "Number 10." not in html
+
+
+def test_the_cursor_is_older_than_what_the_page_may_lack(ada, render):
+    before = timezone.now()
+
+    html = render(BELL, ada)
+
+    [cursor] = set(re.findall(r'data-cursor="(\d+)-0"', html))
+    assert before.timestamp() <= int(cursor) / 1e6 <= timezone.now().timestamp()
+
+
+@pytest.mark.parametrize("source", [BELL, LIST])
+def test_text_is_escaped(ada, render, source):
+    make_notification(ada, '<img src=x onerror="alert(1)">', body="</template>")
+
+    html = render(source, ada)
+
+    assert "<img" not in html
+    assert html.count("</template>") == 1
+
+
+@pytest.mark.parametrize("source", [BELL, LIST])
+def test_a_row_is_in_the_readers_language(ada, render, source):
+    make_notification(ada, "Hello", translations={"de": {"title": "Hallo"}})
+
+    with translation.override("de"):
+        html = render(source, ada)
+
+    assert "Hallo" in html
+    assert 'lang="de"' in html
+
+
+def test_a_level_is_said_in_words(ada, render):
+    make_notification(ada, "Disk", level=Level.ERROR)
+
+    assert ">Error:</span>" in render(LIST, ada)
+
+
+@pytest.mark.parametrize("source", [BELL, LIST])
+def test_each_script_carries_the_nonce(ada, render, source):
+    html = render(source, ada, csp_nonce="r4nd0m")
+
+    scripts = re.findall(r"<script[^>]*>", html)
+    assert len(scripts) == 4
+    assert all('type="module"' in tag and 'nonce="r4nd0m"' in tag for tag in scripts)
+
+
+def test_a_nonce_that_is_false_until_it_is_read_is_read(ada, render):
+    class Lazy:
+        def __bool__(self):
+            return False
+
+        def __str__(self):
+            return "r4nd0m"
+
+    assert 'nonce="r4nd0m"' in render(BELL, ada, csp_nonce=Lazy())
+
+
+@pytest.mark.parametrize("source", [BELL, LIST])
+def test_nothing_is_inline_that_a_strict_policy_forbids(ada, render, source):
+    make_notification(ada)
+
+    html = render(source, ada)
+
+    assert not re.search(
+        r"<script(?![^>]* src=)|<style| style=| on\w+=|href=.data:", html
+    )
+
+
+def test_a_page_may_listen_to_a_projects_own_events(ada, render):
+    html = render('{% notification_bell events="export invoice.paid" %}', ada)
+
+    assert 'data-events="export invoice.paid"' in html
+
+
+def test_buttons_lead_back_to_the_page(ada, render):
+    assert '<input type="hidden" name="next" value="/page/?x=1">' in render(LIST, ada)
+
+
+def test_one_file_restyles_stored_and_live_rows(ada, render, settings, tmp_path):
+    partial = tmp_path / "notifications" / "_item.html"
+    partial.parent.mkdir()
+    partial.write_text("<b>mine {{ notification.display_title }}</b>")
+    [engine] = settings.TEMPLATES
+    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine["DIRS"]]}]
+    make_notification(ada, "stored")
+
+    html = render(LIST, ada)
+
+    assert "<b>mine stored</b>" in html
+    assert "<template><b>mine </b></template>" in html
+
+
+def test_static_files_may_be_hashed(ada, render, settings, tmp_path):
+    storage = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": storage}}
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+    html = render(BELL, ada)
+
+    paths = re.findall(r'"/?static/(notifications/[^"]+)"', html)
+    assert len(paths) == 5
+    for path in paths:
+        assert re.search(r"\.[0-9a-f]{12}\.(js|css)$", path)
+        # Nothing is imported from a script: such a path would not be hashed.
+        assert not re.search(r"^import |@import", (tmp_path / path).read_text(), re.M)
+
+
+@pytest.mark.parametrize("source", [BELL, LIST])
+def test_queries_do_not_grow_with_what_is_listed(
+    ada, render, source, django_assert_max_num_queries
+):
+    make_notification(ada)
+    make_notification("everyone")
+    with django_assert_max_num_queries(10) as few:
+        render(source, ada)
+    for _ in range(12):
+        make_notification(ada, actor=ada)
+        make_notification("everyone", actor=ada)
+
+    with django_assert_max_num_queries(10) as many:
+        render(source, ada)
+
+    assert len(many) == len(few)
