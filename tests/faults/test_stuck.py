@@ -1,0 +1,82 @@
+"""An event loop that spins, a listener that went deaf: noticed and replaced."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+from channels.layers import InMemoryChannelLayer
+
+from notifications import wire
+from notifications.bus import bus
+from tests.waiting import eventually
+
+spinning = set()
+deaf = threading.Event()
+
+
+class FaultyLayer(InMemoryChannelLayer):
+    """Spins in chosen threads, or loses every message, while a test says so."""
+
+    async def receive(self, channel):
+        message = await super().receive(channel)
+        while threading.get_ident() in spinning:
+            try:
+                # As redis-py's stored TimeoutError under channels_redis' loop:
+                # never suspends, and swallows whatever it is woken with.
+                time.monotonic()
+            except BaseException:
+                await asyncio.sleep(0.01)
+        return message
+
+    async def group_send(self, group, message):
+        if not deaf.is_set():
+            await super().group_send(group, message)
+
+
+@pytest.fixture
+def listening(settings, monkeypatch):
+    """A bus on the faulty layer; the changes of its health, as they come."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.FaultyLayer"}}
+    monkeypatch.setattr(wire, "CANARY_SECONDS", 0.1)
+    monkeypatch.setattr(wire, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(wire, "STUCK_SECONDS", 0.5)
+    health, heard = [], []
+    bus.listen(heard.append, health.append)
+    eventually(lambda: bus.healthy)
+    yield health, heard
+    spinning.clear()
+    deaf.clear()
+
+
+def wires():
+    return [one for one in threading.enumerate() if one.name == wire.THREAD_NAME]
+
+
+def test_a_loop_that_spins_is_interrupted_and_another_takes_over(listening):
+    _, heard = listening
+    [stuck] = wires()
+
+    spinning.add(stuck.ident)
+    eventually(lambda: stuck.is_stuck(), within=10)
+    start = time.perf_counter()
+    bus.send("poke")
+    assert time.perf_counter() - start < 0.25
+
+    eventually(lambda: not stuck.is_alive(), within=10)
+    eventually(lambda: bus.healthy, within=10)
+    bus.send("after")
+    eventually(lambda: "after" in [message["kind"] for message in heard])
+    assert wires() != [stuck]
+
+
+def test_a_deaf_listener_is_unhealthy_and_then_replaced(listening):
+    health, heard = listening
+
+    deaf.set()
+    eventually(lambda: health[-1] is False, within=10)
+    deaf.clear()
+
+    eventually(lambda: health[-1] is True, within=10)
+    bus.send("after")
+    eventually(lambda: "after" in [message["kind"] for message in heard])
