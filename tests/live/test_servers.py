@@ -173,9 +173,9 @@ def test_two_processes_deliver_everything_live_and_nothing_by_the_sweep(
     send_to_each(crowd)
 
     for client in clients:
-        assert titles(client.take(EACH, "notification", within=30)) == [
-            str(number) for number in range(EACH)
-        ]
+        found = titles(client.take(EACH, "notification", within=30))
+        # Live, the order is the layer's: the core layer was seen to swap two.
+        assert sorted(found, key=int) == [str(number) for number in range(EACH)]
     for server in servers:
         counts = server.counts
         assert (counts["live"], counts["swept"]) == (USERS * EACH, 0)
