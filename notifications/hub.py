@@ -57,9 +57,10 @@ class Hub:
     """
     The streams of one process, by recipient and by audience.
 
-    Thread-safe. It listens to the bus and sweeps only while there are streams,
-    so a process that serves none does no work. ``live`` and ``swept`` count the
-    notifications handed to a stream from the wire and from the table.
+    Thread-safe. It listens to the bus from the first stream on, and sweeps only
+    while there are any: a process that never served one does no work. ``live``
+    and ``swept`` count the notifications handed to a stream from the wire and
+    from the table.
     """
 
     def __init__(self) -> None:

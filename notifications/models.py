@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -23,12 +22,6 @@ from .links import is_safe, validate_link
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
-    def personal(self) -> Self:
-        return self.filter(recipient__isnull=False)
-
-    def broadcasts(self) -> Self:
-        return self.filter(recipient=None)
-
     def visible(self, now: datetime) -> Self:
         """Due and not expired at *now*, which is the database's time."""
         return self.filter(
@@ -38,11 +31,6 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def unannounced(self, now: datetime) -> Self:
         """Due at *now* and not yet put on the wire."""
         return self.filter(announced_at=None, publish_at__lte=now)
-
-    def addressed_to(self, recipients: Iterable[Any], audiences: Iterable[str]) -> Self:
-        return self.filter(
-            Q(recipient__in=list(recipients)) | Q(audience__in=list(audiences))
-        )
 
 
 class Notification(models.Model):
