@@ -224,11 +224,16 @@ class Wire(threading.Thread):
         async with asyncio.timeout(SEND_SECONDS):
             channel = await layer.new_channel()
         heard = asyncio.Event()
+        tasks = [
+            asyncio.create_task(self._receive(layer, channel, heard)),
+            asyncio.create_task(self._sing(layer, channel, heard)),
+        ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive(layer, channel, heard))
-                tasks.create_task(self._sing(layer, channel, heard))
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
+            await _end(tasks)
             # The core layer keeps the names of the dead for a day, and sends to
             # each of them.
             with suppress(Exception):
@@ -245,7 +250,7 @@ class Wire(threading.Thread):
         both Redis layers.
         """
         failed_at = -1.0
-        while not self._stopping:  # a layer may turn a cancellation into an error
+        while not self._stopping:
             try:
                 message = await layer.receive(channel)
             except Exception:
@@ -296,6 +301,19 @@ class _Loop(asyncio.SelectorEventLoop):
             return await super().getaddrinfo(host, port, **kwargs)
         except RuntimeError:
             return socket.getaddrinfo(host, port, **kwargs)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """
+    Cancel *tasks* until they are done: the core layer may swallow a cancellation.
+
+    redis-py sends within ``asyncio.wait_for()`` where it has a socket timeout, and
+    that drops the one that comes as it finishes (Python 3.11, bpo-37658).
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.1)
 
 
 def _first(error: Exception) -> Exception:
