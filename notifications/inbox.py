@@ -66,11 +66,16 @@ class Inbox:
     It reads the database that notifications are written to. Whatever changes is
     told to the user's open pages after commit. Ids of other people's
     notifications are ignored, as if there were none.
+
+    Args:
+        now: The database's time, from whoever has just read it: what is asked
+            here is answered as of then. Without it each question asks the clock.
     """
 
-    def __init__(self, user: AbstractBaseUser) -> None:
+    def __init__(self, user: AbstractBaseUser, *, now: datetime | None = None) -> None:
         self.user = user
         self._sources = Sources(user)
+        self._now = now
 
     @property
     def audiences(self) -> frozenset[str]:
@@ -87,7 +92,7 @@ class Inbox:
             older = Q(publish_at__lte=before.moment) & (
                 Q(publish_at__lt=before.moment) | Q(id__lt=before.id)
             )
-        now = clock.now()
+        now = self._now or clock.now()
         personal, broadcasts = (
             rows.visible(now).filter(older).order_by("-publish_at", "-id")[: limit + 1]
             for rows in self._sources.waiting(unread=unread)
@@ -100,7 +105,9 @@ class Inbox:
 
     def counts(self) -> Counts:
         """Count what is unread, and what was announced since the bell was opened."""
-        now = clock.now()
+        return self._counts(self._now or clock.now())
+
+    def _counts(self, now: datetime) -> Counts:
         state = self._sources.rows(InboxState).filter(user=self.user).first()
         totals = [0, 0]
         for rows in self._sources.waiting(unread=True):
@@ -124,11 +131,11 @@ class Inbox:
 
     def get(self, pk: int) -> Notification | None:
         """Return the user's visible notification *pk*, if there is one."""
-        return next(iter(self._sources.load(self._sources.visible([pk]))), None)
+        return next(iter(self._sources.load(self._visible([pk]))), None)
 
     def knows(self, ids: Collection[int]) -> bool:
         """Whether at least one of *ids* is a visible notification of the user's."""
-        return bool(self._sources.visible(ids))
+        return bool(self._visible(ids))
 
     def state(self, shown: Collection[int] = ()) -> dict[str, Any]:
         """
@@ -138,10 +145,10 @@ class Inbox:
         "archived": [...], "removed": [...], "upto": None}``; each of *shown* is
         in exactly one of the lists but for ``read``, which may be archived too.
         """
-        as_of = to_microseconds(clock.now())
-        found = {head.pk: head for head in self._sources.visible(shown)}
+        now = self._now or clock.now()
+        found = {head.pk: head for head in self._sources.visible(shown, now)}
         return {
-            **self._state(as_of),
+            **self._state(now),
             "read": [pk for pk, head in found.items() if head.read_at],
             "unread_ids": [pk for pk, head in found.items() if not head.read_at],
             "archived": [pk for pk, head in found.items() if head.archived_at],
@@ -252,7 +259,7 @@ class Inbox:
             transaction.on_commit(tell, using=self._sources.using, robust=True)
 
     def _publish(self, change: dict[str, Any]) -> None:
-        state = {**self._state(to_microseconds(clock.now())), **change}
+        state = {**self._state(clock.now()), **change}
         to = str(self.user.pk)
         if any(len(ids) > MOST_IDS for ids in change.values()):
             bus.send("refresh", to=to)
@@ -260,10 +267,13 @@ class Inbox:
             bus.send("state", to=to, data=state)
         signals.inbox_changed.send_robust(type(self), user=self.user, state=state)
 
-    def _state(self, as_of: int) -> dict[str, Any]:
-        counts = self.counts()
+    def _visible(self, ids: Collection[int]) -> list[Head]:
+        return self._sources.visible(ids, self._now or clock.now()) if ids else []
+
+    def _state(self, now: datetime) -> dict[str, Any]:
+        counts = self._counts(now)
         return {
-            "as_of": as_of,
+            "as_of": to_microseconds(now),
             "unread": counts.unread,
             "unseen": counts.unseen,
             "read": [],

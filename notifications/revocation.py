@@ -48,6 +48,12 @@ def digest(session_key: str) -> str:
     ).hexdigest()
 
 
+def page_key(user: AbstractBaseUser) -> str:
+    """Return what stands for *user* in a page and in the name of its worker."""
+    text = user._meta.pk.value_to_string(user)
+    return salted_hmac("notifications.page", text, algorithm="sha256").hexdigest()[:16]
+
+
 def authorise(pk: Any, session_key: str | None) -> AbstractBaseUser | None:
     """
     Return the user, as they are now, if the stream may go on; else None.

@@ -18,7 +18,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import router
 from django.db.models import F, FilteredRelation, Q, QuerySet
 
-from . import audiences, clock
+from . import audiences
 from .conf import conf
 from .constants import Placement
 from .models import Notification, NotificationQuerySet, Receipt
@@ -96,10 +96,9 @@ class Sources:
             self.broadcasts().exclude(pk__in=done.values("notification_id")),
         ]
 
-    def visible(self, ids: Collection[int]) -> list[Head]:
+    def visible(self, ids: Collection[int], now: datetime) -> list[Head]:
         if not ids:
             return []
-        now = clock.now()
         personal, broadcasts = (
             rows.visible(now).filter(pk__in=ids)
             for rows in [self.personal(), self._with_receipts(self.broadcasts())]

@@ -8,7 +8,9 @@ the client leaves while the server is blocked in ``send``. Knows nothing of HTTP
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import math
 import random
 import time
 from collections import deque
@@ -26,8 +28,12 @@ from .inbox import Inbox, Replay
 from .models import Notification
 
 logger = logging.getLogger(__name__)
+_started = itertools.count(random.randrange(1_000_000))
 
-RETRY_MS: Final = (1000, 5000)
+# How long clients wait that lost the server. Each is told another time of these:
+# multiples of the golden ratio fill an interval evenly, where chance makes heaps.
+RETRY_MS: Final = (500, 4000)
+GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 # Frames that wait leave in one write, but a long replay in several: a server
 # with back-pressure would otherwise hold it all.
 WRITE_BYTES: Final = 65_536
@@ -145,7 +151,7 @@ class Stream:
         # Never replay before register: what is announced in between is lost.
         hub.register(self)
         self._beginning.extend(await hub.read(self._load))
-        retry_ms = random.randint(*RETRY_MS)
+        retry_ms = next_retry_ms()
         lifetime = conf.STREAM_SECONDS * random.uniform(0.8, 1.0)
         self._deadline = self.opened_at + lifetime
         return b"retry: %d\n" % retry_ms + self._drain()
@@ -233,6 +239,12 @@ class Stream:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def next_retry_ms() -> int:
+    shortest, longest = RETRY_MS
+    share = next(_started) * GOLDEN_RATIO % 1
+    return round(shortest + share * (longest - shortest))
 
 
 def _announced_us(row: Notification) -> int:

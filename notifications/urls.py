@@ -9,6 +9,7 @@ app_name = "notifications"
 urlpatterns = [
     path("", views.inbox, name="inbox"),
     path("stream/", views.stream, name="stream"),
+    path("worker/", views.worker, name="worker"),
     path("health/", views.health, name="health"),
     path("api/notifications/", views.list_notifications, name="list"),
     path("api/state/", views.state, name="state"),

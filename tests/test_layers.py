@@ -9,7 +9,8 @@ import notifications
 
 # A module may import modules from its own line and from the lines above it.
 LAYERS = [
-    {"constants", "exceptions", "conf", "events", "signals", "categories", "links"},
+    {"constants", "exceptions", "conf", "events", "signals"},
+    {"categories", "links", "worker"},
     {"models", "clock", "audiences", "content"},
     {"wire", "payloads"},
     {"bus"},

@@ -9,6 +9,7 @@ from notifications.bus import bus
 from notifications.events import Cursor
 from notifications.hub import hub
 from notifications.inbox import Inbox
+from notifications.stream import next_retry_ms
 
 from .sse import ids, names, titles
 from .streams import MINUTE, now, until_marked
@@ -29,7 +30,7 @@ async def test_the_first_block_is_hello_and_carries_retry_id_event_and_data(
     assert hello.name == "hello"
     fields = [line.partition(":")[0] for line in hello.lines]
     assert sorted(fields) == ["data", "event", "id", "retry"]
-    assert 1000 <= stream.parser.retry_ms <= 5000
+    assert 500 <= stream.parser.retry_ms <= 4000
     assert hello.data["cursor"] == hello.id
     assert hello.data["heartbeat_ms"] == 15_000
     assert hello.data["version"] == 1
@@ -311,3 +312,12 @@ async def test_a_stream_that_ended_leaves_nothing_behind(ada, open_stream, setti
         await stream.rest()
 
     assert hub.count() == 0
+
+
+def test_clients_that_lose_the_server_at_once_are_told_to_return_spread_evenly():
+    told = sorted(next_retry_ms() for _ in range(50))
+
+    assert told[0] >= 500
+    assert told[-1] <= 4000
+    in_one_second = [sum(start <= ms < start + 1000 for ms in told) for start in told]
+    assert max(in_one_second) <= 0.33 * 50

@@ -1,4 +1,5 @@
 import json
+import re
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ from notifications.events import Cursor
 from notifications.hub import hub
 from notifications.inbox import Inbox
 from notifications.models import Notification, Receipt
+from notifications.revocation import page_key
+from notifications.worker import worker_url
 
 from .factories import has_field, make_notification
 from .sse import names
@@ -107,6 +110,17 @@ def test_a_stream_cannot_be_posted_to(signed_in):
 async def test_a_stream_is_for_pages_of_this_site_alone(headers, ada, open_stream):
     async with open_stream(ada, headers=headers) as stream:
         assert stream.status == 403
+
+
+@committed
+async def test_a_stream_is_not_for_a_page_of_who_was_signed_in_before(
+    ada, bob, open_stream
+):
+    async with open_stream(bob, query=f"user={page_key(ada)}") as stream:
+        assert stream.status == 401
+
+    async with open_stream(bob, query=f"user={page_key(bob)}") as stream:
+        assert stream.status == 200
 
 
 @committed
@@ -342,6 +356,35 @@ def test_the_state_tells_the_counts_and_what_became_of_the_shown(ada, bob, signe
     assert Cursor.parse(answer["cursor"]) > mine.cursor
 
 
+def test_the_state_tells_what_came_since_a_cursor_too(ada, bob, signed_in):
+    before = make_notification(ada, "Before", age=10 * MINUTE)
+    make_notification(bob, "Theirs")
+    first, second = make_notification(ada, "First"), make_notification(ada, "Second")
+
+    answer = signed_in.get(url("state"), {"since": str(before.cursor)}).json()
+
+    assert [one["id"] for one in answer["notifications"]] == [first.pk, second.pk]
+    assert answer["reset"] == ""
+    assert answer["unread"] == 3
+
+
+def test_the_state_since_too_long_ago_is_a_reset(ada, signed_in, settings):
+    settings.NOTIFICATIONS_REPLAY_LIMIT = 2
+    for _ in range(3):
+        last = make_notification(ada)
+    long_ago = Cursor.at(last.announced_at - 10 * MINUTE)
+
+    answer = signed_in.get(url("state"), {"since": str(long_ago)}).json()
+
+    assert answer["reset"] == "behind"
+    assert answer["notifications"] == []
+    assert Cursor.parse(answer["cursor"]) > last.cursor
+
+
+def test_a_state_since_what_is_no_cursor_is_a_bad_request(signed_in):
+    assert signed_in.get(url("state"), {"since": "yesterday"}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "shown", ["x", "1,,2", "-1", "1;2", "1" * 20, ",".join(["1"] * 501), "\u0663"]
 )
@@ -353,6 +396,42 @@ def test_the_largest_id_is_just_unknown(signed_in):
     answer = signed_in.get(url("state"), {"shown": "9" * 19}).json()
 
     assert len(answer["removed"]) == 1
+
+
+@pytest.mark.parametrize("name", ["list", "state"])
+def test_a_page_of_who_was_signed_in_before_is_told_401(name, ada, bob, signed_in):
+    make_notification(ada)
+
+    answer = signed_in.get(url(name), {"user": page_key(bob)})
+
+    assert answer.status_code == 401
+    assert signed_in.get(url(name), {"user": page_key(ada)}).status_code == 200
+
+
+def test_what_stands_for_a_user_in_a_page_names_nobody(ada, bob):
+    assert page_key(ada) == page_key(ada) != page_key(bob)
+    assert re.fullmatch("[0-9a-f]{16}", page_key(ada))
+
+
+# The worker
+
+
+def test_the_worker_is_a_script_of_this_site_for_anybody(client):
+    answer = client.get(url("worker"))
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert b"SharedWorker" in answer.content
+    assert "Cookie" not in answer.headers.get("vary", "")
+
+
+def test_the_worker_is_kept_for_good_under_its_version_alone(client):
+    kept = client.get(worker_url()).headers["cache-control"]
+
+    assert "immutable" in kept
+    assert client.get(url("worker")).headers["cache-control"] == "no-cache"
+    outdated = client.get(url("worker"), {"v": "0123456789ab"})
+    assert outdated.headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("name", ["list", "state"])

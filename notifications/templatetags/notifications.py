@@ -18,6 +18,8 @@ from notifications.constants import COUNT_LIMIT
 from notifications.events import Cursor
 from notifications.inbox import Counts, Inbox, Page
 from notifications.models import Notification
+from notifications.revocation import page_key
+from notifications.worker import worker_url
 
 PANEL_SIZE = 10
 PAGE_SIZE = 20
@@ -41,7 +43,7 @@ def notification_bell(context: Context, *, events: str = "") -> dict[str, Any]:
     shared = _shared(context, events)
     if not shared:
         return {}
-    inbox = Inbox(shared["user"])
+    inbox = Inbox(shared["user"], now=shared["now"])
     counts = inbox.counts()
     return shared | {
         "counts": counts,
@@ -75,7 +77,7 @@ def notification_list(
     shared = _shared(context, events)
     if not shared:
         return {}
-    inbox = Inbox(shared["user"])
+    inbox = Inbox(shared["user"], now=shared["now"])
     return shared | {
         "cursor": cursor or shared["cursor"],
         "page": page or inbox.page(limit=PAGE_SIZE, unread=unread_only),
@@ -91,17 +93,21 @@ def _shared(context: Context, events: str) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
+    # Taken before the page's queries: what arrives between rendering this page and
+    # opening the connection is replayed rather than lost.
+    now = clock.now()
     return {
         "user": user,
-        # Taken before the page's queries: what arrives between rendering this page
-        # and opening the connection is replayed rather than lost.
-        "cursor": Cursor.at(clock.now()),
+        "now": now,
+        "cursor": Cursor.at(now),
         "count_limit": COUNT_LIMIT,
         "here": request.get_full_path() if request else "",
         # Filled by the script, so that live rows look like those rendered here.
         "blank": Notification(),
         "events": events,
         "csp_nonce": _nonce(context),
+        "page_key": page_key(user),
+        "worker_url": worker_url(),
     }
 
 

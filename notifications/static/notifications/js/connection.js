@@ -1,156 +1,251 @@
 /**
- * <notification-stream data-stream data-state data-list data-cursor [data-events]>
+ * <notification-stream data-stream data-state data-list data-worker data-user
+ *                      data-cursor [data-events]>
  *
- * The page's one connection to the server, however many of these elements it has.
- * What arrives becomes bubbling DOM events on <body>, each with its data in detail:
+ * The page's connection to the server, however many of these elements it has. It
+ * falls and climbs by itself: shared, one connection for all tabs, in a worker;
+ * tab, one of its own while it is visible; polling, when nothing streams. What
+ * arrives becomes bubbling DOM events on <body>, each with its data in detail:
  *
  *   notifications:received    a notification that this page has not had
  *   notifications:state       counts, and what was read, unread, archived
  *   notifications:removed     {ids}: recalled or expired
  *   notifications:page        {notifications, next}: the newest page, read again
- *   notifications:connection  {status}: connecting, open, reconnecting, polling,
- *                             signed-out or closed
+ *   notifications:connection  {status, transport}: connecting, open, reconnecting,
+ *                             polling, signed-out or closed; shared or tab
  *   notifications:event       {name, data}: a project's own event
  *
  * It listens to notifications:refetch, and reads the newest page again. It knows
  * of no other element: it asks the document which notifications are shown.
  */
 
-const FIRST_DELAY_MS = 1_000;
-const LONGEST_DELAY_MS = 60_000;
+const WORKER_MS = 5_000;
+const QUIET_MS = 45_000;
+const ANSWER_MS = 5_000;
+const HIDDEN_MS = 3_000;
 const POLL_MS = 60_000;
-const STABLE_MS = 60_000;
+const REQUEST_MS = 10_000;
+const STALE_US = 2_000_000;
 const REMEMBERED = 1_000;
 const MOST_SHOWN = 300;
-// EventSource passes on only what it was told to expect. data-events adds names.
-const PROJECT_EVENTS = ["progress", "status", "complete", "failed", "log", "token"];
 
 const microseconds = (cursor) => Number(cursor?.split("-")[0] ?? 0);
 const isVisible = () => document.visibilityState === "visible";
 
 const elements = new Set();
 let connection = null;
+let policy;
+
+/** Return the worker's address, as a page under Trusted Types may use it. */
+function scriptUrl(url) {
+  policy ??= globalThis.trustedTypes?.createPolicy("notifications", {
+    createScriptURL(given) {
+      if (new URL(given).origin === location.origin) return given;
+      throw new TypeError(`${given} is not of this site`);
+    },
+  });
+  return policy ? policy.createScriptURL(url) : url;
+}
 
 class Connection {
   #urls;
+  #user;
+  #events;
   #cursor;
-  #names;
   #status = "closed";
-  #source = null;
-  #retry;
-  #watchdog;
-  #heartbeatMs = 15_000;
-  #openedAt = 0;
-  #failures = 0;
+  #transport = "";
+  #port = null;
+  #mayShare = true;
   #audiences;
+  #isStale = false; // something could not be read, and must be once it can
+  #isFresh = true; // no state came since the page was made
   #known = new Map(); // id → when announced, for what this page has had
+  #answer;
+  #quiet;
+  #hiding;
+  #polling;
 
-  constructor({ stream, state, list, cursor, events = "" }) {
-    this.#urls = { stream, state, list };
+  constructor({ stream, state, list, worker, user, cursor, events = "" }) {
+    const absolute = (url) => new URL(url, location.href).href;
+    this.#urls = {
+      stream: absolute(stream),
+      state: absolute(state),
+      list: absolute(list),
+      worker: absolute(worker),
+    };
+    this.#user = user;
     this.#cursor = cursor;
-    this.#names = [...PROJECT_EVENTS, ...events.split(/\s+/).filter(Boolean)];
+    this.#events = events.split(/\s+/).filter(Boolean);
   }
 
   get status() {
     return this.#status;
   }
 
+  get transport() {
+    return this.#transport;
+  }
+
+  get user() {
+    return this.#user;
+  }
+
+  // The ladder
+
   open() {
-    if (this.#source) return;
-    clearTimeout(this.#retry);
-    this.#say(this.#failures ? "reconnecting" : "connecting");
-    const url = new URL(this.#urls.stream, location.href);
-    url.searchParams.set("cursor", this.#cursor);
-    const source = new EventSource(url);
-    this.#source = source;
-    for (const [name, handle] of Object.entries(this.#handlers)) {
-      source.addEventListener(name, (event) => this.#take(event, handle));
-    }
-    for (const name of this.#names) {
-      source.addEventListener(name, (event) =>
-        this.#take(event, (data) => emit("event", { name, data })),
-      );
-    }
-    source.addEventListener("error", () => {
-      if (source !== this.#source) return;
-      // The browser retries by itself, unless the answer was anything but 200.
-      if (source.readyState === EventSource.CLOSED) this.#fail();
-      else this.#say("reconnecting");
-    });
-    this.#watch();
+    if (this.#port) return;
+    if (this.#mayShare && this.#joinWorker()) return;
+    this.#joinTab();
   }
 
   close(status = "closed") {
-    this.#source?.close();
-    this.#source = null;
-    clearTimeout(this.#retry);
-    clearTimeout(this.#watchdog);
-    this.#say(status);
+    this.#leave();
+    this.#follow(status);
   }
 
-  /** Come back at once, where waiting for it has become pointless. */
+  #joinWorker() {
+    let worker;
+    try {
+      const name = `notifications:${this.#user}`;
+      worker = new SharedWorker(scriptUrl(this.#urls.worker), { name });
+    } catch {
+      // There is none in this browser, or a policy of the site forbids it.
+      this.#mayShare = false;
+      return false;
+    }
+    const fall = () => {
+      if (worker.port !== this.#port) return;
+      this.#mayShare = false;
+      this.#leave();
+      this.#joinTab();
+    };
+    // Other policies say so later, and a worker that never starts not at all.
+    worker.addEventListener("error", fall);
+    this.#join(worker.port, "shared", fall);
+    return true;
+  }
+
+  #joinTab() {
+    // A browser has six connections to a site. One that is looked at may have one.
+    if (!isVisible()) return;
+    const { port1: port, port2: other } = new MessageChannel();
+    emit("join", { port: other });
+    // Without source.js nobody answers.
+    this.#join(port, "tab", () => this.#follow("polling"));
+  }
+
+  #join(port, transport, fall) {
+    this.#port = port;
+    this.#transport = transport;
+    port.onmessage = ({ data }) => {
+      if (port === this.#port) this.#hear(data);
+    };
+    this.#post({
+      type: "join",
+      stream: this.#urls.stream,
+      state: this.#urls.state,
+      user: this.#user,
+      cursor: this.#cursor,
+      events: this.#events,
+    });
+    this.#answer = setTimeout(fall, WORKER_MS);
+  }
+
+  #leave() {
+    this.#post({ type: "leave" });
+    this.#port?.close();
+    this.#port = null;
+    for (const timer of [this.#answer, this.#quiet, this.#hiding, this.#polling]) {
+      clearTimeout(timer);
+    }
+  }
+
+  #post(message) {
+    this.#port?.postMessage(message);
+  }
+
+  /** The page is looked at, or the network is back: whatever waits need not. */
   wake() {
-    const waiting = this.#status === "reconnecting" && !this.#source;
-    if (waiting || this.#status === "polling") this.open();
+    clearTimeout(this.#hiding);
+    if (!this.#port && this.#status === "closed") this.open();
+    this.#post({ type: "wake" });
+    this.#hail();
+    if (this.#status === "polling") this.#poll();
   }
 
-  /** Read the newest page of the inbox and the state again. */
-  async refetch() {
-    const page = await this.#get(this.#urls.list, {});
-    if (!page) return;
-    const before = microseconds(this.#cursor);
-    // Before the page is shown: what is in the document counts as known.
-    const arrived = page.notifications
-      .filter(({ at }) => at > before)
-      .map((notification) => this.#arrival(notification));
-    if (!this.#source) this.#cursor = page.cursor;
-    emit("page", page);
-    for (const arrival of arrived.toReversed()) if (arrival) emit("received", arrival);
-    await this.#reconcile();
+  /** The page is out of sight: it needs no connection of its own. */
+  hide() {
+    if (this.#transport !== "tab") return;
+    clearTimeout(this.#hiding);
+    this.#hiding = setTimeout(() => this.close(), HIDDEN_MS);
+  }
+
+  /** A browser may end a worker and tell nobody: ask whether it is there. */
+  #hail() {
+    if (!this.#port) return;
+    clearTimeout(this.#answer);
+    this.#answer = setTimeout(() => this.#rejoin(), ANSWER_MS);
+    this.#post({ type: "hail" });
+  }
+
+  #rejoin() {
+    this.#leave();
+    this.open();
+  }
+
+  // What arrives
+
+  #hear(message) {
+    clearTimeout(this.#answer);
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#hail(), QUIET_MS);
+    if (message.type === "status") {
+      this.#follow(message.status);
+      return;
+    }
+    if (this.#status === "signed-out") return;
+    const { name, data, cursor } = message;
+    if (microseconds(cursor) >= microseconds(this.#cursor)) this.#cursor = cursor;
+    const handle = this.#handlers[name];
+    if (handle) handle(data);
+    else emit("event", { name, data });
+  }
+
+  #follow(status) {
+    const wasSignedOut = this.#status === "signed-out";
+    this.#say(status);
+    if (status === "open" && (this.#isStale || wasSignedOut)) this.refetch();
+    clearTimeout(this.#polling);
+    if (status === "polling") this.#poll();
   }
 
   #handlers = {
-    hello: ({ audiences, heartbeat_ms: heartbeatMs }) => {
+    hello: ({ audiences }) => {
       const returned = this.#audiences !== undefined;
       const changed = returned && this.#audiences !== audiences;
       this.#audiences = audiences;
-      this.#heartbeatMs = heartbeatMs;
-      this.#openedAt = performance.now();
-      this.#say("open");
       // What was read or recalled while away is not replayed.
       if (changed) this.refetch();
       else if (returned) this.#reconcile();
     },
-    notification: (notification) => {
-      const arrival = this.#arrival(notification);
-      if (arrival) emit("received", arrival);
+    notification: (notification) => this.#receive([notification]),
+    state: (state) => {
+      emit("state", state);
+      const isLate = state.as_of - microseconds(this.#cursor) > STALE_US;
+      if (this.#isFresh && isLate) this.#reconcile();
+      this.#isFresh = false;
     },
-    state: (state) => emit("state", state),
     removed: (removed) => emit("removed", removed),
     reset: () => this.refetch(),
     refresh: ({ within_ms: withinMs }) =>
       setTimeout(() => this.#reconcile(), Math.random() * withinMs),
-    ping: () => {},
-    bye: ({ reason }) => {
-      if (reason === "expired" || reason === "limit") {
-        this.close("connecting");
-        this.open();
-      } else if (reason === "logout") {
-        this.close("signed-out");
-      } else if (reason === "replaced") {
-        // More pages than the server keeps streams for: a hidden one must not
-        // fight the others for a place.
-        this.close("polling");
-        this.#poll();
-      }
-    },
   };
 
-  #take(event, handle) {
-    if (event.target !== this.#source) return;
-    if (event.lastEventId) this.#cursor = event.lastEventId;
-    this.#watch();
-    handle(JSON.parse(event.data));
+  #receive(notifications) {
+    for (const notification of notifications) {
+      const arrival = this.#arrival(notification);
+      if (arrival) emit("received", arrival);
+    }
   }
 
   /** Return what to tell of *notification*; nothing if this page has had it. */
@@ -167,55 +262,67 @@ class Connection {
     return { ...notification, replaces: known >= 0 };
   }
 
-  #watch() {
-    clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => this.#fail(), 2.5 * this.#heartbeatMs);
-  }
+  // What is asked for
 
-  /** EventSource gave up, or is silent. It never says why, so ask once. */
-  async #fail() {
-    const lastedMs = performance.now() - this.#openedAt;
-    if (this.#openedAt && lastedMs > STABLE_MS) this.#failures = 0;
-    this.#openedAt = 0;
-    this.close("reconnecting");
-    const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures++);
+  /** Read the newest page of the inbox and the state again. */
+  async refetch() {
+    this.#isStale = true;
+    const page = await this.#get(this.#urls.list, {});
+    if (!page) return;
+    this.#isStale = false;
+    const before = microseconds(this.#cursor);
+    // Before the page is shown: what is in the document counts as known.
+    const arrived = page.notifications
+      .filter(({ at }) => at > before)
+      .map((notification) => this.#arrival(notification));
+    emit("page", page);
+    for (const arrival of arrived.toReversed()) if (arrival) emit("received", arrival);
     await this.#reconcile();
-    if (this.#status !== "reconnecting" || this.#source) return;
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.open(), Math.random() * longest);
   }
 
-  #poll() {
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(
-      async () => {
-        if (isVisible()) await this.refetch();
-        if (this.#status === "polling") this.#poll();
-      },
-      POLL_MS * (0.8 + 0.4 * Math.random()),
-    );
-  }
-
-  async #reconcile() {
+  /** Ask for the state of what is shown; with *since*, for what came since too. */
+  async #reconcile(since = {}) {
     const rows = [...document.querySelectorAll("[data-notification]")];
     const ids = new Set(rows.map((row) => row.dataset.notification).filter(Boolean));
     const shown = [...ids].slice(0, MOST_SHOWN).join();
-    const state = await this.#get(this.#urls.state, { shown });
-    if (!state) return;
+    const state = await this.#get(this.#urls.state, { shown, ...since });
+    if (!state) {
+      this.#isStale = true;
+      return;
+    }
+    if (state.reset) {
+      this.#cursor = state.cursor;
+      await this.refetch();
+      return;
+    }
+    if (state.notifications) {
+      this.#receive(state.notifications);
+      this.#cursor = state.cursor;
+    }
     emit("state", state);
-    if (state.removed?.length) emit("removed", { ids: state.removed });
+    if (state.removed.length) emit("removed", { ids: state.removed });
+  }
+
+  async #poll() {
+    clearTimeout(this.#polling);
+    if (isVisible()) await this.#reconcile({ since: this.#cursor });
+    clearTimeout(this.#polling);
+    if (this.#status !== "polling") return;
+    const delay = POLL_MS * (0.7 + 0.3 * Math.random());
+    this.#polling = setTimeout(() => this.#poll(), delay);
   }
 
   /** Return what *url* answers as JSON, or undefined. */
   async #get(url, parameters) {
-    const asked = new URL(url, location.href);
-    for (const [name, value] of Object.entries(parameters)) {
+    const asked = new URL(url);
+    for (const [name, value] of Object.entries({ ...parameters, user: this.#user })) {
       asked.searchParams.set(name, value);
     }
     try {
       const response = await fetch(asked, {
         headers: { Accept: "application/json" },
         cache: "no-store",
+        signal: AbortSignal.timeout(REQUEST_MS),
       });
       if (response.status === 401 || response.status === 403) this.close("signed-out");
       else if (response.ok && !response.redirected) return await response.json();
@@ -226,11 +333,17 @@ class Connection {
   }
 
   #say(status) {
-    if (status === this.#status) return;
+    const isNew = status !== this.#status;
     this.#status = status;
-    for (const element of elements) element.dataset.status = status;
-    emit("connection", { status });
+    for (const element of elements) show(element);
+    const detail = { status, transport: this.#transport };
+    if (isNew) emit("connection", detail);
   }
+}
+
+function show(element) {
+  element.dataset.status = connection.status;
+  if (connection.transport) element.dataset.transport = connection.transport;
 }
 
 function emit(name, detail) {
@@ -239,7 +352,8 @@ function emit(name, detail) {
   );
 }
 
-function openWhenOthersListen() {
+function open() {
+  if (document.prerendering) return;
   // The modules that listen may follow this one in the document; all of them have
   // run when it is complete.
   if (document.readyState === "complete") connection?.open();
@@ -249,9 +363,13 @@ function openWhenOthersListen() {
 class NotificationStream extends HTMLElement {
   connectedCallback() {
     elements.add(this);
+    if (connection && connection.user !== this.dataset.user) {
+      connection.close();
+      connection = null;
+    }
     connection ??= new Connection(this.dataset);
-    this.dataset.status = connection.status;
-    openWhenOthersListen();
+    show(this);
+    open();
   }
 
   disconnectedCallback() {
@@ -269,14 +387,16 @@ if (!customElements.get("notification-stream")) {
   customElements.define("notification-stream", NotificationStream);
   // A page in the back/forward cache would keep its stream open on the server.
   addEventListener("pagehide", () => connection?.close());
-  addEventListener("pageshow", () => {
-    if (connection?.status === "closed" || connection?.status === "signed-out") {
-      connection.open();
-    }
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) connection?.open();
   });
   addEventListener("online", () => connection?.wake());
+  document.addEventListener("prerenderingchange", open);
+  document.addEventListener("freeze", () => connection?.hide());
+  document.addEventListener("resume", () => connection?.wake());
   document.addEventListener("visibilitychange", () => {
     if (isVisible()) connection?.wake();
+    else connection?.hide();
   });
   document.addEventListener("notifications:refetch", () => connection?.refetch());
 }

@@ -1,0 +1,57 @@
+"""What every view answers with, and how it is told who asks."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.crypto import constant_time_compare
+
+from notifications.events import Cursor
+from notifications.exceptions import InvalidCursor
+from notifications.revocation import page_key
+
+Response = TypeVar("Response", bound=HttpResponseBase)
+
+
+class BadRequest(Exception):
+    """Something in the request cannot be understood; the text says what."""
+
+
+def private(response: Response) -> Response:
+    """Forbid every cache to keep or change *response*."""
+    response.headers["Cache-Control"] = "private, no-store, no-transform"
+    patch_vary_headers(response, ["Cookie"])
+    return response
+
+
+def refusal(
+    status: int, detail: str, headers: dict[str, str] | None = None
+) -> JsonResponse:
+    return private(JsonResponse({"detail": detail}, status=status, headers=headers))
+
+
+def signed_in(request: HttpRequest) -> AbstractBaseUser:
+    """Return the user, where a view has refused anonymous visitors."""
+    return cast(AbstractBaseUser, request.user)
+
+
+def is_for(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """
+    Whether the page that asks, if it says so with ``user=``, was made for *user*.
+
+    An old tab, or a page that Back restores, may be of whoever was signed in
+    before. It must hear that they are not any more, and nothing of anybody else.
+    """
+    given = request.GET.get("user")
+    return given is None or constant_time_compare(given, page_key(user))
+
+
+def parse_cursor(name: str, text: str) -> Cursor | None:
+    try:
+        return Cursor.parse(text) if text else None
+    except InvalidCursor:
+        raise BadRequest(f"{name} is {text[:60]!r}, which is no cursor.") from None
