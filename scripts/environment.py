@@ -89,10 +89,16 @@ class Environment:
 
     def install(self, name: str) -> None:
         say(f"Installing {name} into {self.directory.relative_to(ROOT)}")
-        variables = {k: v for k, v in os.environ.items() if k not in MISLEADING}
+        run(self.pip(name), env=pip_variables())
+
+    def pip(self, name: str) -> list[str]:
+        """Return the command that installs the requirements file *name*."""
         command = [str(self.python), "-I", "-m", "pip", "install", "--quiet"]
-        command += ["--disable-pip-version-check", "-r", str(ROOT / name)]
-        run(command, env=variables)
+        return [*command, "--disable-pip-version-check", "-r", str(ROOT / name)]
+
+
+def pip_variables() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k not in MISLEADING}
 
 
 @contextmanager

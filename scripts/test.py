@@ -17,6 +17,7 @@ import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from dataclasses import dataclass, field, replace  # noqa: E402
 
+import node  # noqa: E402
 import redis_server  # noqa: E402
 from components import COMPONENTS, Component, install, install_command  # noqa: E402
 from environment import ROOT, Environment, say  # noqa: E402
@@ -83,6 +84,10 @@ FAST = (
 OTHER_SERIES = (3, 12) if sys.version_info < (3, 12) else (3, 11)
 REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 
+# What browsers run is checked once, whichever the Python.
+BIOME = ("Biome", "node_modules/@biomejs/biome/bin/biome check --error-on-warnings")
+UNIT_TESTS = ("JavaScript unit tests", "--test --test-reporter=dot")
+
 # What the shell has set for something else would decide what is tested.
 FOREIGN = {
     "DATABASE_URL",
@@ -122,13 +127,15 @@ def main(arguments: list[str]) -> int:
 
     results: list[Result] = []
     try:
+        results.extend(javascript(environment))
+        missing_node = any(result.status == "NOT RUN" for result in results)
         results.extend(run_cell(environment, FAST if fast else EVERYTHING, found))
         if not fast:
             results.extend(other_cell(found))
         results.extend(not_run(component) for component in missing)
     finally:
         say(table(results, time.monotonic() - started))
-    if missing and os.environ.get("CI") == "true":
+    if (missing or missing_node) and os.environ.get("CI") == "true":
         return 1
     return int(any(result.status == "FAILED" for result in results))
 
@@ -146,6 +153,24 @@ def programs(environment: Environment) -> dict[Component, str]:
 def not_run(component: Component) -> Result:
     remark = install_command([component])
     return Result(f"tests with {component.package}", "NOT RUN", remark=remark)
+
+
+def javascript(environment: Environment) -> Iterator[Result]:
+    """Check the scripts and styles of the pages."""
+    found = node.provide(environment)
+    if found is None:
+        remark = shlex.join(environment.pip(node.REQUIREMENTS))
+        for name, _ in (BIOME, UNIT_TESTS):
+            yield Result(name, "NOT RUN", remark=remark)
+        return
+    name, command = BIOME
+    if found.install():
+        yield run(name, [found.program, *command.split()], dict(os.environ))
+    else:
+        yield Result(name, "NOT RUN", remark="npm ci")
+    name, command = UNIT_TESTS
+    tests = [str(path.relative_to(ROOT)) for path in ROOT.glob("tests/js/*.test.js")]
+    yield run(name, [found.program, *command.split(), *sorted(tests)], dict(os.environ))
 
 
 def other_cell(found: dict[Component, str]) -> Iterator[Result]:
@@ -167,21 +192,20 @@ def run_cell(
 ) -> Iterator[Result]:
     for part in parts:
         name = f"Python {environment.version}, {part.name}"
-        say(f"\n=== {name}")
-        command = command_line(part, environment, found)
-        started = time.monotonic()
-        # SIGINT, so that pytest tears its fixtures down; and time to do it.
-        with running(
-            command,
-            stop=signal.SIGINT,
-            patience_seconds=30,
-            cwd=ROOT,
-            env=variables(part, found),
-        ) as process:
-            passed = exit_status(process) == 0
-        remark = "" if passed else shlex.join(command)
-        status = "PASSED" if passed else "FAILED"
-        yield Result(name, status, time.monotonic() - started, remark)
+        yield run(name, command_line(part, environment, found), variables(part, found))
+
+
+def run(name: str, command: list[str], env: dict[str, str]) -> Result:
+    say(f"\n=== {name}")
+    started = time.monotonic()
+    # SIGINT, so that pytest tears its fixtures down; and time to do it.
+    with running(
+        command, stop=signal.SIGINT, patience_seconds=30, cwd=ROOT, env=env
+    ) as process:
+        passed = exit_status(process) == 0
+    remark = "" if passed else shlex.join(command)
+    status = "PASSED" if passed else "FAILED"
+    return Result(name, status, time.monotonic() - started, remark)
 
 
 def command_line(

@@ -5,6 +5,7 @@ import demo
 import pytest
 from components import COMPONENTS
 from environment import Environment
+from node import Node
 
 CHROMIUM = COMPONENTS[0]
 
@@ -78,17 +79,27 @@ def test_the_table_says_how_it_went_and_how_to_repeat_it(script):
 
 
 @pytest.fixture
-def run_without_chromium(script, monkeypatch):
-    """Return a function that runs the script where chromium is missing."""
-    found = dict.fromkeys(set(COMPONENTS) - {CHROMIUM}, "/usr/bin/it")
+def run_with(script, monkeypatch):
+    """Return a function that runs the script where only some components are."""
     passed = [script.Result("Python 3.11, SQLite", "PASSED", 1)]
     monkeypatch.setattr(script, "end_on_signals", lambda: None)
-    monkeypatch.setattr(script, "programs", lambda environment: found)
     monkeypatch.setattr(script, "install", lambda components: None)
     monkeypatch.setattr(script, "run_cell", lambda *cell: passed)
     monkeypatch.setattr(script, "other_cell", lambda found: passed)
     monkeypatch.setattr(Environment, "prepare", lambda *names: None)
-    return script.main
+
+    def run(components, javascript=()):
+        found = dict.fromkeys(components, "/usr/bin/it")
+        monkeypatch.setattr(script, "programs", lambda environment: found)
+        monkeypatch.setattr(script, "javascript", lambda environment: javascript)
+        return script.main([])
+
+    return run
+
+
+@pytest.fixture
+def run_without_chromium(run_with):
+    return lambda: run_with(set(COMPONENTS) - {CHROMIUM})
 
 
 def test_what_is_missing_is_listed_with_the_line_to_run(
@@ -96,7 +107,7 @@ def test_what_is_missing_is_listed_with_the_line_to_run(
 ):
     monkeypatch.delenv("CI", raising=False)
 
-    status = run_without_chromium([])
+    status = run_without_chromium()
 
     assert status == 0
     assert "tests with chromium  NOT RUN" in capsys.readouterr().out
@@ -105,12 +116,72 @@ def test_what_is_missing_is_listed_with_the_line_to_run(
 def test_what_is_missing_fails_in_ci(run_without_chromium, monkeypatch, capsys):
     monkeypatch.setenv("CI", "true")
 
-    status = run_without_chromium([])
+    status = run_without_chromium()
 
     assert status == 1
     assert "apt-get install -y --no-install-recommends chromium" in (
         capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 1)])
+def test_a_missing_node_fails_in_ci_alone(script, run_with, monkeypatch, ci, status):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(script.node, "provide", lambda environment: None)
+    results = list(script.javascript(Environment()))
+
+    assert run_with(COMPONENTS, results) == status
+
+
+def test_what_needs_node_is_listed_with_the_line_to_run(
+    script, environment, monkeypatch
+):
+    monkeypatch.setattr(script.node, "provide", lambda environment: None)
+
+    results = list(script.javascript(environment))
+
+    assert [(result.name, result.status) for result in results] == [
+        ("Biome", "NOT RUN"),
+        ("JavaScript unit tests", "NOT RUN"),
+    ]
+    assert results[0].remark.endswith("requirements-node.txt")
+
+
+@pytest.fixture
+def checked(script, environment, monkeypatch):
+    """Return a function that returns what is run, and says how it went."""
+    commands = []
+
+    def run(name, command, env):
+        commands.append(command)
+        return script.Result(name, "PASSED")
+
+    def checked(*, installs):
+        node = Node("/usr/bin/node", ("/usr/bin/npm",))
+        monkeypatch.setattr(script, "run", run)
+        monkeypatch.setattr(script.node, "provide", lambda environment: node)
+        monkeypatch.setattr(Node, "install", lambda self: installs)
+        return commands, list(script.javascript(environment))
+
+    return checked
+
+
+def test_scripts_and_styles_are_linted_and_tested(checked):
+    (biome, unit_tests), results = checked(installs=True)
+
+    assert biome[0] == unit_tests[0] == "/usr/bin/node"
+    assert "check" in biome
+    assert "tests/js/sharing.test.js" in unit_tests
+    assert [result.status for result in results] == ["PASSED", "PASSED"]
+
+
+def test_unit_tests_need_nothing_that_npm_installs(checked):
+    _, results = checked(installs=False)
+
+    assert [(result.name, result.status, result.remark) for result in results] == [
+        ("Biome", "NOT RUN", "npm ci"),
+        ("JavaScript unit tests", "PASSED", ""),
+    ]
 
 
 def test_an_unknown_argument_is_refused_with_the_known_one(script):
