@@ -1,4 +1,4 @@
-.PHONY: demo test test-fast bench bench-plans bench-writes bench-delivery bench-streams
+.PHONY: demo test test-fast bench bench-plans bench-writes bench-delivery bench-streams bench-faults bench-page
 
 demo:
 	@python3 scripts/demo.py
@@ -23,3 +23,9 @@ bench-delivery:
 
 bench-streams:
 	@python3 scripts/bench.py streams
+
+bench-faults:
+	@python3 scripts/bench.py faults
+
+bench-page:
+	@python3 scripts/bench.py page

@@ -1,5 +1,5 @@
 """
-Measure: plans, writes, delivery or streams; without a name, all of them in turn.
+Measure: plans, writes, delivery, streams, faults or page; without a name, all in turn.
 
 Options after the name go to the benchmark: ``bench.py delivery --server uvicorn``.
 """
@@ -14,7 +14,7 @@ import sys  # noqa: E402
 from environment import ROOT, Environment, say  # noqa: E402
 from processes import end_on_signals, exit_status, running  # noqa: E402
 
-BENCHMARKS = ("plans", "writes", "delivery", "streams")
+BENCHMARKS = ("plans", "writes", "delivery", "streams", "faults", "page")
 # SIGINT, so that a benchmark ends the servers it has started; and time to do it.
 ENDING = {"stop": signal.SIGINT, "patience_seconds": 30}
 
@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
         raise SystemExit(f"Unknown: {arguments[0]}. Known: {', '.join(BENCHMARKS)}.")
     names, options = arguments[:1] or list(BENCHMARKS), arguments[1:]
     environment = Environment()
-    environment.prepare("requirements.txt")
+    # Only the page needs a browser, and what drives it.
+    environment.prepare(f"requirements{'-dev' if 'page' in names else ''}.txt")
     statuses = []
     for name in names:
         say(f"\n=== {name}")

@@ -1,5 +1,5 @@
 """
-Processes that tests start: Redis, Daphne, uvicorn, PostgreSQL, commands.
+Processes that tests start: Redis, Daphne, uvicorn, runserver, PostgreSQL, commands.
 
 Each has a free port on the loopback, its own directory and its own deadline,
 and is ended by its own process id.
@@ -21,6 +21,7 @@ from urllib.parse import quote, urlencode
 
 import postgres
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
 
 from .settings import LAYERS
@@ -57,15 +58,19 @@ def database_url(**options):
     return f"postgres://{user}:{password}@/{quote(settings['NAME'])}?{query}"
 
 
-def environment(*, redis_url="", layer="", settings=None, name="child"):
-    """Return the environment in which a process shares this test's database."""
+def environment(*, redis_url="", layer="", settings=None, name="child", path=()):
+    """
+    Return the environment in which a process shares this test's database.
+
+    It can import what is in the directories *path*, too.
+    """
     return os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "DATABASE_URL": database_url(application_name=name),
         "TEST_REDIS_URL": redis_url,
         "TEST_LAYER": layer,
         "TEST_SETTINGS": json.dumps(settings or {}),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join(map(str, [ROOT, *path])),
     }
 
 
@@ -96,6 +101,8 @@ def run_command(*arguments, within=30, **cell):
 class Process:
     """A child process whose output is kept in a file."""
 
+    leads_group = False
+
     def __init__(self, command, env=None):
         self.directory = tempfile.mkdtemp(prefix="notifications-")
         self._command = command
@@ -118,7 +125,12 @@ class Process:
     def launch(self):
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, env=self._env, cwd=ROOT, stdout=log, stderr=log
+                self._command,
+                env=self._env,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=self.leads_group,
             )
 
     def signal(self, number):
@@ -214,6 +226,7 @@ class LiveServer(Process):
             "daphne": ["-m", "daphne", "-b", "127.0.0.1", "-p", port, "-v", "0"],
             "uvicorn": ["-m", "uvicorn", "--port", port, "--log-level", "warning",
                         "--timeout-graceful-shutdown", "2"],
+            "preload": ["-m", "tests.preload", port],
         }[kind]  # fmt: skip
         super().__init__(
             [sys.executable, *command, "tests.asgi:application"],
@@ -259,6 +272,57 @@ class LiveServer(Process):
         assert self.is_broken or log.count("Traceback") == 0, (
             f"{self.kind} logged a traceback."
         )
+
+
+class RunServer(LiveServer):
+    """
+    ``manage.py runserver``, Daphne's.
+
+    With its *reloader* it is two processes, of which one starts the other again
+    when a file changes. As in a terminal, they are a group of their own. *apps*
+    are installed, too, and found in the directories *path*.
+    """
+
+    leads_group = True
+
+    def __init__(self, *, reloader=True, apps=(), path=(), settings=None, **cell):
+        installed = ["daphne", *django_settings.INSTALLED_APPS, *apps]
+        settings = {"INSTALLED_APPS": installed} | (settings or {})
+        super().__init__(settings=settings, **cell)
+        self.kind = "runserver"
+        self._command = [sys.executable, "-m", "django", "runserver"]
+        self._command += [f"127.0.0.1:{self.port}"]
+        if not reloader:
+            self._command.append("--noreload")
+        self._env = environment(settings=settings, name=self.name, path=path, **cell)
+
+    def interrupt(self):
+        """Press Ctrl-C: the terminal tells the whole group."""
+        os.killpg(self.pid, signal.SIGINT)
+
+    def wait(self, within):
+        """Wait until it has ended; return its exit code."""
+        return self._process.wait(within)
+
+    @property
+    def is_gone(self):
+        """Whether the whole group is."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    def kill(self):
+        os.killpg(self.pid, signal.SIGKILL)
+        self.wait(STOP_SECONDS)
+
+    def stop(self):
+        try:
+            super().stop()
+        finally:
+            if not self.is_gone:
+                os.killpg(self.pid, signal.SIGKILL)
 
 
 @contextmanager
