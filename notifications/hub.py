@@ -288,7 +288,8 @@ class Hub:
 
     def _hear_logout(self, message: Message) -> None:
         for stream in self._roster.all():
-            if stream.session == message["session"]:
+            is_meant = stream.recipient != message.get("but")
+            if is_meant and stream.session == message["session"]:
                 self._call(stream.loop, stream.end, "logout")
 
     def _hear_recheck(self, message: Message) -> None:

@@ -15,6 +15,7 @@ from django.contrib.auth import (
     HASH_SESSION_KEY,
     SESSION_KEY,
     get_user_model,
+    user_logged_in,
     user_logged_out,
 )
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -31,6 +32,7 @@ def connect() -> None:
     """Connect the receivers; called once the apps are ready."""
     user_model = get_user_model()
     user_logged_out.connect(_logged_out, dispatch_uid="live_notifications")
+    user_logged_in.connect(_logged_in, dispatch_uid="live_notifications")
     post_save.connect(_saved, user_model, dispatch_uid="live_notifications")
     post_delete.connect(_deleted, user_model, dispatch_uid="live_notifications")
     post_delete.connect(_group_deleted, Group, dispatch_uid="live_notifications")
@@ -84,6 +86,14 @@ def _logged_out(request: Any, **kwargs: Any) -> None:
     session_key = getattr(getattr(request, "session", None), "session_key", None)
     if session_key:
         bus.send("logout", session=digest(session_key))
+
+
+def _logged_in(request: Any, user: Any, **kwargs: Any) -> None:
+    # Over somebody else: their session was flushed, and nobody says they left.
+    # The user's own streams go on, though their session has another key now.
+    before = getattr(request, "COOKIES", {}).get(settings.SESSION_COOKIE_NAME)
+    if before:
+        bus.send("logout", session=digest(before), but=str(user.pk))
 
 
 def _saved(

@@ -107,7 +107,7 @@ class Stream:
 
     def offer(self, offer: Offer) -> None:
         """Take a frame to send; in the stream's event loop."""
-        if self._ending or self._closed:
+        if self._ending or self._closed or (offer.key and self._has(offer.key)):
             return
         if len(self._offers) >= conf.QUEUE_SIZE:
             # What is dropped was never sent, so its cursor is not the client's.

@@ -70,16 +70,18 @@ class Sweeper:
             self._previous = None
         since = (self._previous or now) - timedelta(seconds=conf.OVERLAP_SECONDS)
         until = now - timedelta(seconds=GRACE_SECONDS if bus.healthy else 0)
-        self._deliver(since, until)
+        self._deliver(since, until, now)
         self._remove(since, now)
         self._forget(since)
         self._previous = now
         return self._pause(now)
 
-    def _deliver(self, since: datetime, until: datetime) -> None:
+    def _deliver(self, since: datetime, until: datetime, now: datetime) -> None:
         announced = self._rows().filter(
             announced_at__gte=since, announced_at__lte=until
         )
+        # What has expired since is over: nobody is to see it come and go.
+        announced = announced.visible(now)
         # Ids and addressees first; whole rows only for streams that are open.
         heads = announced.order_by("announced_at", "id").values_list(
             "pk", "announced_at", "recipient_id", "audience"

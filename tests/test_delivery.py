@@ -197,6 +197,21 @@ async def test_what_the_wire_loses_the_sweep_delivers(
     assert hub.swept == 1
 
 
+async def test_what_has_expired_is_not_delivered_by_a_sweep(
+    ada, open_stream, wire, settings
+):
+    settings.NOTIFICATIONS_POLL_SECONDS = 0.1
+    over = {"expires_at": timezone.now(), "age": timedelta(seconds=5)}
+    await sync_to_async(make_notification)(ada, "Over", **over)
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+        await sync_to_async(make_notification)(ada, "Swept", age=timedelta(seconds=5))
+        events = await stream.until("notification")
+
+    assert titles(events) == ["Swept"]
+
+
 async def test_a_producer_that_died_before_its_hook_is_made_good_by_the_sweep(
     ada, open_stream, settings
 ):

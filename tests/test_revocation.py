@@ -2,7 +2,7 @@
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth import logout, user_logged_in
+from django.contrib.auth import login, logout, user_logged_in
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 
@@ -21,6 +21,14 @@ def log_out(user, cookies):
     request.session = SessionStore(cookies["sessionid"])
     request.user = user
     logout(request)
+
+
+def log_in_over(user, cookies):
+    """Sign *user* in where somebody already is."""
+    request = HttpRequest()
+    request.COOKIES = cookies
+    request.session = SessionStore(cookies["sessionid"])
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
 
 
 async def test_logging_out_ends_the_streams_of_that_session_alone(
@@ -88,6 +96,33 @@ async def test_a_login_ends_no_stream(ada, open_stream, wire):
         found = await until_marked(ada, stream)
 
     assert found == ["mark"]
+
+
+async def test_a_login_over_somebody_else_ends_the_streams_of_their_session(
+    ada, bob, open_stream, wire
+):
+    cookies = await sync_to_async(log_in)(ada)
+    async with open_stream(cookies=cookies) as here, open_stream(ada) as elsewhere:
+        await here.until("state")
+        await elsewhere.until("state")
+        await wire()
+
+        await sync_to_async(log_in_over)(bob, cookies)
+        events = await here.rest()
+
+        assert names(events) == ["bye"]
+        assert await until_marked(ada, elsewhere) == ["mark"]
+
+
+async def test_a_login_over_oneself_ends_no_stream(ada, open_stream, wire):
+    cookies = await sync_to_async(log_in)(ada)
+    async with open_stream(cookies=cookies) as stream:
+        await stream.until("state")
+        await wire()
+
+        await sync_to_async(log_in_over)(ada, cookies)
+
+        assert await until_marked(ada, stream) == ["mark"]
 
 
 async def test_who_is_staff_no_longer_has_nothing_more_of_what_is_for_staff(

@@ -58,6 +58,7 @@ class Connection {
   #mayShare = true;
   #audiences;
   #isStale = false; // something could not be read, and must be once it can
+  #isHinted = false;
   #isFresh = true; // no state came since the page was made
   #known = new Map(); // id → when announced, for what this page has had
   #answer;
@@ -180,6 +181,11 @@ class Connection {
     this.#hiding = setTimeout(() => this.close(), HIDDEN_MS);
   }
 
+  /** The page's timers stop: what it holds itself it must let go now. */
+  freeze() {
+    if (this.#transport === "tab") this.close();
+  }
+
   /** A browser may end a worker and tell nobody: ask whether it is there. */
   #hail() {
     if (!this.#port) return;
@@ -200,6 +206,7 @@ class Connection {
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => this.#hail(), QUIET_MS);
     if (message.type === "status") {
+      if (message.isHeldUp) this.#hint();
       this.#follow(message.status);
       return;
     }
@@ -209,6 +216,16 @@ class Connection {
     const handle = this.#handlers[name];
     if (handle) handle(data);
     else emit("event", { name, data });
+  }
+
+  /** Say so once, and here: a worker's console is another. */
+  #hint() {
+    if (this.#isHinted) return;
+    this.#isHinted = true;
+    console.info(
+      "Notifications: the stream is held up between server and browser, so this " +
+        "page polls. Is a proxy buffering it? See the deployment guide.",
+    );
   }
 
   #follow(status) {
@@ -392,7 +409,7 @@ if (!customElements.get("notification-stream")) {
   });
   addEventListener("online", () => connection?.wake());
   document.addEventListener("prerenderingchange", open);
-  document.addEventListener("freeze", () => connection?.hide());
+  document.addEventListener("freeze", () => connection?.freeze());
   document.addEventListener("resume", () => connection?.wake());
   document.addEventListener("visibilitychange", () => {
     if (isVisible()) connection?.wake();

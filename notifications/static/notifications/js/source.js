@@ -8,7 +8,7 @@
  *
  *   from a page   {type: "join", stream, state, user, cursor, events}
  *                 {type: "leave"}, {type: "wake"}, {type: "hail"}
- *   to a page     {type: "status", status}
+ *   to a page     {type: "status", status, isHeldUp}
  *                 {type: "event", name, data, cursor}
  *
  * status is connecting, open, reconnecting, polling, signed-out or closed.
@@ -16,6 +16,7 @@
 {
   const FIRST_DELAY_MS = 1_000;
   const LONGEST_DELAY_MS = 60_000;
+  const LONGEST_SILENT_DELAY_MS = 4_000;
   const STABLE_MS = 60_000;
   const HELLO_MS = 10_000;
   const BUFFERED_RETRY_MS = 300_000;
@@ -42,8 +43,8 @@
     #openedAt = 0;
     #failures = 0;
     #isAway = false; // the browser is trying to reconnect
-    #isReachable = false; // though nothing streams, the site answers
-    #isHinted = false;
+    #answer = 200; // what the site last said when asked; 0 for nothing
+    #isHeldUp = false; // something on the way keeps what is sent
     #retry;
     #watchdog;
     #linger;
@@ -145,7 +146,7 @@
     }
 
     #nextStatus() {
-      if (this.#failures >= MOST_FAILURES && this.#isReachable) return "polling";
+      if (this.#failures >= MOST_FAILURES && this.#answer === 200) return "polling";
       return this.#openedAt || this.#failures ? "reconnecting" : "connecting";
     }
 
@@ -183,6 +184,8 @@
       hello: ({ heartbeat_ms: heartbeatMs }) => {
         this.#heartbeatMs = heartbeatMs;
         this.#openedAt = Date.now();
+        this.#answer = 200;
+        this.#isHeldUp = false;
         this.#watch(() => this.#fail(), 2.5 * heartbeatMs);
         this.#say("open");
       },
@@ -218,11 +221,10 @@
       this.#failures += 1;
       this.#drop();
       this.#say(this.#nextStatus());
-      const longest = Math.min(
-        LONGEST_DELAY_MS,
-        (FIRST_DELAY_MS * 2 ** this.#failures) / 2,
-      );
-      this.#retry = setTimeout(() => this.#open(), Math.random() * longest);
+      // Who does not even answer need not be spared; and may be back any moment.
+      const longest = this.#answer ? LONGEST_DELAY_MS : LONGEST_SILENT_DELAY_MS;
+      const delay = Math.min(longest, FIRST_DELAY_MS * 2 ** this.#failures);
+      this.#retry = setTimeout(() => this.#open(), Math.random() * delay);
       await this.#probe();
     }
 
@@ -232,20 +234,20 @@
       await this.#probe();
       if (eventSource !== this.#eventSource || !this.#isAway) return;
       // While the site is away the browser is the first to notice its return.
-      if (this.#isReachable) this.#fail();
+      if (this.#answer === 200) this.#fail();
       else this.#watch(() => this.#ask(), 2.5 * this.#heartbeatMs);
     }
 
-    /** Neither a hello nor an error: something on the way keeps what is sent. */
-    #giveUp() {
-      if (!this.#isHinted) {
-        console.info(
-          "Notifications: the stream is held up between server and browser, so this " +
-            "page polls. Is a proxy buffering it? See the deployment guide.",
-        );
+    /** Neither a hello nor an error: is the network gone, or what is sent held up? */
+    async #giveUp() {
+      const eventSource = this.#eventSource;
+      await this.#probe();
+      if (eventSource !== this.#eventSource || this.#hello) return;
+      if (this.#answer !== 200) {
+        this.#fail();
+        return;
       }
-      this.#isHinted = true;
-      this.#isReachable = true;
+      this.#isHeldUp = true;
       this.#failures = Math.max(this.#failures, MOST_FAILURES);
       this.#stop("polling");
       const delay = BUFFERED_RETRY_MS * (0.5 + Math.random() / 2);
@@ -270,7 +272,7 @@
       }
       // A page or a hello that came meanwhile knows better.
       if (urls !== this.#urls || this.#hello) return;
-      this.#isReachable = status === 200;
+      this.#answer = status;
       if ([204, 401, 403].includes(status)) this.#stop("signed-out");
       else if (!this.#openedAt) this.#say(this.#nextStatus());
     }
@@ -290,7 +292,7 @@
     }
 
     get #statusMessage() {
-      return { type: "status", status: this.#status };
+      return { type: "status", status: this.#status, isHeldUp: this.#isHeldUp };
     }
 
     #say(status) {
