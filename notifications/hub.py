@@ -146,6 +146,9 @@ class Hub:
         shares: Shares = defaultdict(list)
         for address, id in addressed:
             streams = streams_of(address)
+            if swept:
+                # One that is starting reads them itself, later in this thread.
+                streams = [stream for stream in streams if stream.is_loaded]
             # Only what an open stream got is remembered: one that opens later
             # replays the rest from the table.
             if not streams or not self._sweeper.remember((id, at, address)):

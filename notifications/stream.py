@@ -105,6 +105,11 @@ class Stream:
         self.close()
         raise StopAsyncIteration
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it has read what it begins with, in the hub's reader."""
+        return self._floor_us > 0
+
     def offer(self, offer: Offer) -> None:
         """Take a frame to send; in the stream's event loop."""
         if self._ending or self._closed or (offer.key and self._has(offer.key)):

@@ -197,6 +197,23 @@ async def test_what_the_wire_loses_the_sweep_delivers(
     assert hub.swept == 1
 
 
+async def test_what_a_stream_has_from_the_replay_does_not_fill_its_queue(
+    ada, open_stream, wire, settings
+):
+    settings.NOTIFICATIONS_POLL_SECONDS = 0.1
+    settings.NOTIFICATIONS_QUEUE_SIZE = 3
+    for number in range(10):
+        age = timedelta(seconds=20 - number)
+        row = await sync_to_async(make_notification)(ada, str(number), age=age)
+    long_ago = Cursor.at(row.announced_at - timedelta(minutes=1))
+    async with open_stream(ada, cursor=str(long_ago)) as stream:
+        await stream.until("state")
+        await wire()
+        found = await until_marked(ada, stream)
+
+    assert found == [*map(str, range(10)), "mark"]
+
+
 async def test_what_has_expired_is_not_delivered_by_a_sweep(
     ada, open_stream, wire, settings
 ):

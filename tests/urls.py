@@ -1,20 +1,25 @@
-"""A project's URLs, and two that let a test look into a live server."""
+"""A project's URLs, and some that let a test look into and use a live server."""
 
 import gc
 import os
 import threading
+import time
 from unittest import mock
 
 from daphne.http_protocol import WebRequest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from notifications.api import anotify, notify
 from notifications.bus import bus
 from notifications.hub import hub
 from notifications.stream import Stream
+
+from .timing import Stopwatch
 
 
 def users(request):
@@ -29,11 +34,33 @@ async def process(request):
             "pid": os.getpid(),
             "threads": threading.active_count(),
             "streams": hub.count(),
+            # Whose they are, each as often as there are.
+            "recipients": [stream.recipient for stream in hub._roster.all()],
             "healthy": bus.healthy,
             "live": hub.live,
             "swept": hub.swept,
         }
     )
+
+
+def notify_everyone(request, title):
+    """Notify all users, as a view under ATOMIC_REQUESTS does; say how long it took."""
+    with Stopwatch() as watch, transaction.atomic():
+        notify(get_user_model()._default_manager.all(), title)
+    return _took(watch)
+
+
+async def anotify_everyone(request, title):
+    """See notify_everyone(); without a transaction of its own."""
+    with Stopwatch() as watch:
+        await anotify(get_user_model()._default_manager.all(), title)
+    return _took(watch)
+
+
+def _took(watch):
+    """Return the times of *watch*, and now by the clock that all processes share."""
+    times = {"ms": watch.ms, "blocked_ms": watch.blocked_ms}
+    return JsonResponse(times | {"returned_at": time.monotonic()})
 
 
 BREAKABLE = {"start": "_load", "write": "_drain", "tick": "tick"}
@@ -61,8 +88,12 @@ urlpatterns = [
     path("break/<str:where>/", break_streams),
     path("requests/", requests_held),
     path("", TemplateView.as_view(template_name="page.html"), name="page"),
+    path("linked/<int:number>/", TemplateView.as_view(template_name="linked.html")),
+    path("fragment/", TemplateView.as_view(template_name="fragment.html")),
     path("users/", users),
     path("process/", process),
+    path("notify/sync/<str:title>/", notify_everyone),
+    path("notify/async/<str:title>/", anotify_everyone),
     path("admin/", admin.site.urls),
     path("notifications/", include("notifications.urls")),
 ]

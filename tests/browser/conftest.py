@@ -6,63 +6,44 @@ async code. It is started once per module, so that no other module sees it.
 """
 
 import contextlib
-import os
-import shutil
 
 import pytest
 
-from tests.factories import log_in
-from tests.servers import LiveServer, missing
 from tests.settings import LAYERS
+
+from .browsers import Site, Workers, launched, sign_in
+from .relay import Relay
+
+pytest.register_assert_rewrite("tests.browser.pages")
+
+from .pages import RECORDER  # noqa: E402 - its assertions explain themselves
 
 # For what takes milliseconds, on a machine that is busy with other tests too.
 WITHIN_MS = 15_000
 
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+WITHOUT_WORKER = "delete window.SharedWorker"
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    path = os.environ.get("TEST_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        missing("Chromium", "apt install chromium")
-    try:
-        from playwright.sync_api import expect, sync_playwright
-    except ImportError:
-        missing("Playwright", "pip install -r requirements-dev.txt")
-    expect.set_options(timeout=WITHIN_MS)
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        launched(WITHIN_MS) as browser,
+    ):
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=path,
-                args=FLAGS,
-                # Left pages keep their streams there: what the script must prevent.
-                ignore_default_args=["--disable-back-forward-cache"],
-            )
-            yield browser
-            browser.close()
+        yield browser
 
 
-class Site(LiveServer):
-    """The test site, as strict sites serve it."""
+@pytest.fixture(scope="module")
+def all_workers(chromium):
+    return Workers(chromium)
 
-    def __init__(self, **options):
-        super().__init__("daphne", **options)
-        self._command[-1] = "tests.browser.asgi:application"
 
-    @property
-    def streams(self):
-        return self.counts["streams"]
+@pytest.fixture
+def workers(all_workers):
+    """The shared workers' console, empty at first."""
+    all_workers.lines.clear()
+    return all_workers
 
 
 @pytest.fixture
@@ -84,35 +65,53 @@ def site(chromium, transactional_db, redis_server, settings, site_settings):
 
 
 @pytest.fixture
-def open_page(chromium, site):
+def relay(site):
+    """A way to *site* that can be cut; ``open_page(at=relay)`` takes it."""
+    with Relay(site.port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def rung():
+    """Where pages get their events: ``shared``, or ``tab`` for want of workers."""
+    return "shared"
+
+
+@pytest.fixture
+def open_page(chromium, site, relay, workers, rung):
     """
     Return a function that opens a page of *site*, signed in as a user.
 
-    Pages of one user share a browser context, as tabs do. At the end, whatever a
-    page complained about fails the test, but for what contains one of *expecting*.
+    Pages of one user share a browser context, as tabs do, unless *device* says
+    otherwise. At the end, whatever a page or a worker complained about fails the
+    test, but for what contains one of *expecting*. Pages are closed before *relay*.
     """
     complaints = []
     contexts = {}
+    expected = []
 
     def complain(text, expecting):
-        if not any(expected in text for expected in expecting):
+        if not any(each in text for each in expecting):
             complaints.append(text)
 
     with contextlib.ExitStack() as stack:
 
-        def open_page(user, path="/", *, expecting=(), **options):
-            if user.pk not in contexts:
-                context = chromium.new_context(base_url=site.url, **options)
-                stack.callback(context.close)
-                context.set_default_timeout(WITHIN_MS)
-                context.add_cookies(
-                    [
-                        {"name": name, "value": value, "url": site.url}
-                        for name, value in log_in(user).items()
-                    ]
-                )
-                contexts[user.pk] = context
-            page = contexts[user.pk].new_page()
+        def open_context(user, at, **options):
+            context = chromium.new_context(base_url=at.url, **options)
+            stack.callback(context.close)
+            context.set_default_timeout(WITHIN_MS)
+            context.add_init_script(RECORDER)
+            if rung == "tab":
+                context.add_init_script(WITHOUT_WORKER)
+            sign_in(context, user, at)
+            return context
+
+        def open_page(user, path="/", *, at=site, device="", expecting=(), **options):
+            key = user.pk, at.url, device
+            if key not in contexts:
+                contexts[key] = open_context(user, at, **options)
+            expected.extend(expecting)
+            page = contexts[key].new_page()
             page.on("pageerror", lambda error: complain(str(error), expecting))
             page.on(
                 "console",
@@ -131,4 +130,7 @@ def open_page(chromium, site):
 
         yield open_page
 
+    for kind, text in workers.lines:
+        if kind in {"exception", "error", "warning"}:
+            complain(text, expected)
     assert complaints == []

@@ -1,6 +1,41 @@
 """What a reader of the tests would point at on a page."""
 
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from notifications.inbox import Inbox
+from tests.waiting import eventually
+
+on_both_rungs = pytest.mark.parametrize("rung", ["shared", "tab"])
+
 STREAM = "**/notifications/stream/*"
+STREAM_PATH = "/notifications/stream/"
+STATE_PATH = "/notifications/api/state/"
+
+FROZEN_SECONDS = 4
+
+# What a page went through: the statuses it told, the ids it received, what it had
+# assistive technology say, and whether it came from the back/forward cache.
+RECORDER = """
+    window.told = [];
+    window.had = [];
+    window.said = [];
+    window.kept = false;
+    addEventListener("pageshow", ({ persisted }) => { window.kept = persisted; });
+    document.addEventListener("notifications:connection", ({ detail }) =>
+        window.told.push(detail.status));
+    document.addEventListener("notifications:received", ({ detail }) =>
+        window.had.push(detail.id));
+    addEventListener("DOMContentLoaded", () => {
+        for (const region of document.querySelectorAll("[data-announce]")) {
+            new MutationObserver(() => window.said.push(region.textContent))
+                .observe(region, { childList: true });
+        }
+    });
+"""
 
 
 def badge(page):
@@ -19,6 +54,155 @@ def wait_for_status(page, status):
     page.locator(f"notification-stream[data-status={status}]").first.wait_for(
         state="attached"
     )
+
+
+def status(page):
+    return page.locator("notification-stream").first.get_attribute("data-status")
+
+
+def transport(page):
+    return page.locator("notification-stream").first.get_attribute("data-transport")
+
+
+def hide(page):
+    """
+    Put *page* in the background, as far as its scripts can tell.
+
+    Chromium has every page be visible while it is driven from outside.
+    """
+    _be(page, "hidden")
+
+
+def look_at(page):
+    """Bring a hidden *page* to the front again."""
+    page.bring_to_front()
+    _be(page, "visible")
+
+
+def _be(page, visibility):
+    page.evaluate(
+        """visibility => {
+            Object.defineProperty(document, "visibilityState", {
+                configurable: true, get: () => visibility,
+            });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        visibility,
+    )
+
+
+@contextmanager
+def frozen(page):
+    """
+    Stop *page* as a browser stops a tab that was long in the background.
+
+    Chromium freezes no page that it takes for visible, as it does each that is
+    driven from outside. So its scripts are told, and then have no turn.
+    """
+    page.evaluate(
+        """milliseconds => {
+            document.dispatchEvent(new Event("freeze"));
+            setTimeout(() => {
+                const end = Date.now() + milliseconds;
+                while (Date.now() < end);
+                document.dispatchEvent(new Event("resume"));
+            }, 50);
+        }""",
+        FROZEN_SECONDS * 1000,
+    )
+    yield
+    page.evaluate("0")  # answered when it has a turn again
+
+
+def shown(page):
+    """Return what an inbox page shows at one moment; see stored()."""
+    return page.evaluate(
+        """() => ({
+            rows: [...document.querySelectorAll("main [data-rows] [data-notification]")]
+                .filter(row => row.checkVisibility())
+                .map(row => [
+                    Number(row.dataset.notification),
+                    row.querySelector("[data-slot=title]").textContent,
+                    row.hasAttribute("data-read"),
+                ]),
+            name: document.querySelector("[data-toggle]").getAttribute("aria-label"),
+            badge: [...document.querySelectorAll("[data-badge]")]
+                .map(badge => badge.hidden ? "0" : badge.textContent).join(),
+        })"""
+    )
+
+
+def stored(user):
+    """Return what an inbox page of *user* has to show, in order: the database."""
+    inbox = Inbox(user)
+    counts = inbox.counts()
+    return {
+        "rows": [[row.pk, row.title, row.is_read] for row in inbox.page().items],
+        "name": f"Notifications, {counts.unread} unread"
+        if counts.unread
+        else "Notifications",
+        "badge": str(counts.unseen),
+    }
+
+
+def equal_the_table(pages, user, *, within=5.0):
+    """Have all inbox *pages* show what is stored, at one moment before long."""
+    try:
+        eventually(
+            lambda: [shown(page) for page in pages] == [stored(user)] * len(pages),
+            within=within,
+        )
+    except AssertionError:
+        for page in pages:
+            assert shown(page) == stored(user), f"not within {within} s"
+
+
+def until(moment):
+    """Wait for *moment* of the monotonic clock: for what is about a duration."""
+    eventually(lambda: time.monotonic() >= moment, within=moment - time.monotonic() + 5)
+
+
+class StreamCount(threading.Thread):
+    """
+    ``with StreamCount(site) as count``: how many streams the server has, all along.
+
+    Asked of the server every few milliseconds, from a thread of its own.
+    """
+
+    EVERY_SECONDS = 0.02
+
+    def __init__(self, site):
+        super().__init__(name="stream-count")
+        self._site = site
+        self._left = threading.Event()
+        self._samples = []
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self._left.set()
+        self.join(10)
+
+    def run(self):
+        while not self._left.wait(self.EVERY_SECONDS):
+            self._samples.append((time.monotonic(), self._site.streams))
+
+    @property
+    def most(self):
+        return max(count for _, count in self._samples)
+
+    def longest_over(self, limit):
+        """Return for how many seconds at a time there were more than *limit*."""
+        longest, since = 0.0, None
+        for at, count in self._samples:
+            if count <= limit:
+                since = None
+                continue
+            since = since or at
+            longest = max(longest, at - since)
+        return longest
 
 
 def receive(page, *notifications):

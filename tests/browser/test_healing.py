@@ -81,7 +81,9 @@ def test_after_the_page_was_away_it_equals_the_table(ada, page):
     page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")
     wait_for_status(page, "closed")
     change_everything(ada)
-    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow'))")
+    page.evaluate(
+        "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+    )
 
     heals(page, ada)
 

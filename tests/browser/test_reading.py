@@ -72,6 +72,7 @@ def test_what_is_marked_read_is_read_in_the_other_tab_too(ada, open_page):
     expect(bell(first, "Notifications, 1 unread")).to_be_visible()
 
 
+@pytest.mark.parametrize("rung", ["tab"])
 def test_mark_all_read_covers_what_was_shown_and_no_more(ada, open_page):
     make_notification(ada, "Shown")
     page = open_page(ada, "about:blank", expecting=["net::ERR_FAILED"])

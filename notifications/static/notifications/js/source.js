@@ -100,6 +100,12 @@
       }
     }
 
+    /** Let go of everything at once. */
+    abandon() {
+      this.#ports.clear();
+      this.#stop("closed");
+    }
+
     #leave(port) {
       if (!this.#ports.delete(port) || this.#ports.size) return;
       // The next page of the same tab is perhaps on its way.
@@ -315,5 +321,8 @@
       source ??= new Source({ lingerMs: 0 });
       source.serve(port);
     });
+    // Now: where a page is frozen its messages wait.
+    addEventListener("pagehide", () => source?.abandon());
+    document.addEventListener("freeze", () => source?.abandon());
   }
 }

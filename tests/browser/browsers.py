@@ -1,0 +1,111 @@
+"""Chromium, driven by Playwright, and the site that it visits."""
+
+import contextlib
+import json
+import os
+import shutil
+
+from tests.factories import log_in
+from tests.servers import LiveServer, missing
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Names that are not localhost: there, plain HTTP is no secure context.
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+]
+
+
+@contextlib.contextmanager
+def launched(within_ms):
+    """Run Chromium; what it is asked for may take *within_ms*."""
+    path = os.environ.get("TEST_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        missing("Chromium", "apt install chromium")
+    try:
+        from playwright.sync_api import expect, sync_playwright
+    except ImportError:
+        missing("Playwright", "pip install -r requirements-dev.txt")
+    expect.set_options(timeout=within_ms)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=FLAGS,
+            # Left pages keep their streams there: what the script must prevent.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        yield browser
+        browser.close()
+
+
+class Workers:
+    """What the shared workers of a browser say and throw, which no page shows."""
+
+    def __init__(self, browser):
+        self.lines = []
+        """``(type, text)``; an exception's type is ``exception``."""
+        self._session = browser.new_browser_cdp_session()
+        self._session.on("Target.targetCreated", self._listen)
+        self._session.on("Target.receivedMessageFromTarget", self._take)
+        only = [{"type": "shared_worker"}]
+        self._session.send(
+            "Target.setDiscoverTargets", {"discover": True, "filter": only}
+        )
+
+    @property
+    def count(self):
+        """How many there are."""
+        found = self._session.send("Target.getTargets")["targetInfos"]
+        return sum(target["type"] == "shared_worker" for target in found)
+
+    def _listen(self, event):
+        from playwright.sync_api import Error
+
+        target = {"targetId": event["targetInfo"]["targetId"], "flatten": False}
+        command = json.dumps({"id": 1, "method": "Runtime.enable"})
+        with contextlib.suppress(Error):  # gone already
+            session = self._session.send("Target.attachToTarget", target)
+            self._session.send(
+                "Target.sendMessageToTarget", {**session, "message": command}
+            )
+
+    def _take(self, event):
+        message = json.loads(event["message"])
+        if message.get("method") == "Runtime.consoleAPICalled":
+            texts = [str(each.get("value")) for each in message["params"]["args"]]
+            self.lines.append((message["params"]["type"], " ".join(texts)))
+        elif message.get("method") == "Runtime.exceptionThrown":
+            details = message["params"]["exceptionDetails"]
+            text = details.get("exception", {}).get("description", details["text"])
+            self.lines.append(("exception", text))
+
+
+class Site(LiveServer):
+    """The test site, as strict sites serve it."""
+
+    def __init__(self, **options):
+        super().__init__("daphne", **options)
+        self._command[-1] = "tests.browser.asgi:application"
+
+    @property
+    def streams(self):
+        return self.counts["streams"]
+
+    def streams_of(self, user):
+        return self.counts["recipients"].count(str(user.pk))
+
+
+def sign_in(context, user, at):
+    """Give *context* a new session of *user*, for the site *at* an address."""
+    context.add_cookies(
+        [
+            {"name": name, "value": value, "url": at.url}
+            for name, value in log_in(user).items()
+        ]
+    )

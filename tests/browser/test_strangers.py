@@ -1,0 +1,128 @@
+"""One browser, two people: what is the one's never reaches a page of the other."""
+
+import pytest
+from playwright.sync_api import expect
+
+from notifications.api import notify
+from tests.factories import make_notification, make_user
+from tests.waiting import eventually
+
+from .pages import badge, on_both_rungs, rows, wait_for_status
+
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
+
+GONE_SECONDS = 5.0
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def bob(db):
+    """Somebody who may use the admin's login page, the only one there is."""
+    return make_user("bob", is_staff=True, password=PASSWORD)
+
+
+def sign_in_over(page, user):
+    """Sign in on *page* without signing out who is signed in."""
+    page.get_by_label("Username").fill(user.get_username())
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/admin/")
+
+
+def nothing_of(user, page):
+    """Check that *page* shows nothing, and never received a thing of *user*."""
+    wait_for_status(page, "signed-out")
+    expect(badge(page)).to_be_hidden()
+    expect(page.locator("[data-rows] [data-notification]")).to_have_count(0)
+    mine = {row.pk for row in user.notifications.all()}
+    assert mine.isdisjoint(page.evaluate("had"))
+
+
+# Check 11
+@on_both_rungs
+def test_an_old_tab_gets_nothing_of_who_signs_in_after(ada, bob, open_page, site, rung):
+    make_notification(ada, "Only for Ada")
+    old = open_page(ada, expecting=["401"])
+    wait_for_status(old, "open")
+    page = open_page(ada, "/admin/login/")
+
+    sign_in_over(page, bob)
+    page.goto("/")
+
+    eventually(lambda: site.streams_of(ada) == 0, within=GONE_SECONDS)
+    wait_for_status(page, "open")
+    notify(bob, "Only for Bob")
+    expect(badge(page)).to_have_text("1")
+    notify(ada, "Also only for Ada")
+    nothing_of(bob, old)
+    assert site.streams_of(ada) == 0
+    assert site.streams_of(bob) == 1
+    old.bring_to_front()
+    old.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    old.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
+    nothing_of(bob, old)
+    assert page.locator("[data-rows] [data-slot=title]").all_text_contents() == [
+        "Only for Bob"
+    ]
+
+
+# Check 11
+@on_both_rungs
+def test_a_page_restored_after_another_signed_in_gets_nothing_of_theirs(
+    ada, bob, open_page, site, rung
+):
+    make_notification(ada, "Only for Ada")
+    page = open_page(ada, expecting=["401"])
+    wait_for_status(page, "open")
+    other = open_page(ada, "about:blank")
+    page.goto("/admin/login/")
+    sign_in_over(page, bob)
+    other.goto("/")
+    wait_for_status(other, "open")
+    notify(bob, "Only for Bob")
+    expect(badge(other)).to_have_text("1")
+
+    page.evaluate("history.go(-2)")
+
+    page.wait_for_url(f"{site.url}/", wait_until="commit")
+    assert page.evaluate("kept"), "The page did not come from the cache."
+    notify(bob, "Also only for Bob")
+    expect(badge(other)).to_have_text("2")
+    nothing_of(bob, page)
+    assert site.streams_of(ada) == 0
+
+
+# Check 11
+def test_who_signs_in_after_signing_out_sees_their_own(staff, bob, open_page, site):
+    make_notification(staff, "Private")
+    old = open_page(staff, expecting=["401"])
+    wait_for_status(old, "open")
+    page = open_page(staff, "/admin/")
+
+    page.get_by_role("button", name="Log out").click()
+    eventually(lambda: site.streams_of(staff) == 0, within=GONE_SECONDS)
+    nothing_of(bob, old)
+    page.goto("/admin/login/")
+    sign_in_over(page, bob)
+
+    old.reload()
+    wait_for_status(old, "open")
+    notify(bob, "Only for Bob")
+    expect(badge(old)).to_have_text("1")
+    assert site.streams_of(bob) == 1
+    assert site.streams_of(staff) == 0
+
+
+def test_two_people_in_two_browsers_share_nothing(ada, bob, open_page, site):
+    pages = {ada: open_page(ada), bob: open_page(bob)}
+    for page in pages.values():
+        wait_for_status(page, "open")
+
+    for user in pages:
+        notify(user, f"For {user.get_username()}")
+
+    for user, page in pages.items():
+        expect(badge(page)).to_have_text("1")
+        page.get_by_role("button", name="Notifications, 1 unread").click()
+        expect(rows(page)).to_contain_text([f"For {user.get_username()}"])
+    assert site.streams == 2
