@@ -12,6 +12,7 @@ const SCRIPTS = new URL(
   "../../notifications/static/notifications/js/",
   import.meta.url,
 );
+const JOIN = "notifications:join";
 const START_MS = Date.UTC(2026, 0, 5, 9);
 
 /** Run the script called *name* among *globals*, and return its realm. */
@@ -204,13 +205,15 @@ class World {
   random = 0.5;
   /** The status that the server answers requests with; null for no network. */
   answer = 200;
-  #connect;
+  #listeners = new Map();
 
   constructor(isWorker) {
     const { streams, clock } = this;
-    const target = { addEventListener: (_name, listener) => this.#listen(listener) };
+    const target = {
+      addEventListener: (name, listener) => this.#listeners.set(name, listener),
+    };
     const realm = run("source.js", {
-      ...(isWorker ? { self: target } : { document: target }),
+      ...(isWorker ? { self: target } : { document: target, ...target }),
       AbortSignal: { timeout: (ms) => ({ ms }) },
       Date: { now: () => clock.now },
       EventSource: class extends FakeEventSource {
@@ -239,7 +242,8 @@ class World {
   /** Return a page that has reached the source, and has yet to join. */
   page() {
     const page = new Page();
-    this.#connect({ ports: [page.port], detail: { port: page.port } });
+    const connect = this.#listeners.get("connect") ?? this.#listeners.get(JOIN);
+    connect({ ports: [page.port], detail: { port: page.port } });
     return page;
   }
 
@@ -252,8 +256,9 @@ class World {
     }
   }
 
-  #listen(listener) {
-    this.#connect = listener;
+  /** Have what listens in the page hear *name*. */
+  dispatch(name) {
+    this.#listeners.get(name)({});
   }
 
   async #fetch(url, options) {

@@ -508,6 +508,17 @@ test("in a page, the stream is closed at once", () => {
   assert.equal(world.stream.isClosed, true);
 });
 
+for (const name of ["pagehide", "freeze"]) {
+  test(`in a page, ${name} closes the stream before any message is read`, () => {
+    const world = tab();
+    world.page().join();
+
+    world.dispatch(name);
+
+    assert.equal(world.stream.isClosed, true);
+  });
+}
+
 test("in a page, it begins anew with each port, and has one stream at a time", () => {
   const world = tab();
   world.page().join({ cursor: "41-7" }).leave();
