@@ -144,7 +144,7 @@ def test_what_needs_node_is_listed_with_the_line_to_run(
         ("Biome", "NOT RUN"),
         ("JavaScript unit tests", "NOT RUN"),
     ]
-    assert results[0].remark.endswith("requirements-node.txt")
+    assert results[0].remark.rstrip("'").endswith("requirements-node.txt")
 
 
 @pytest.fixture
