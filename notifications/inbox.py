@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
@@ -23,7 +25,7 @@ from .bus import bus
 from .conf import conf
 from .constants import COUNT_LIMIT
 from .events import Cursor, to_microseconds
-from .models import InboxState, Notification
+from .models import InboxState, Notification, NotificationQuerySet
 from .sources import Head, Sources, heads
 
 # Above this many ids, pages are asked to refresh instead of told which.
@@ -38,6 +40,48 @@ class Counts:
 
     unread: int
     unseen: int
+
+
+class View(StrEnum):
+    """The three lists that an inbox is."""
+
+    ALL = "all"
+    """What is not archived."""
+    UNREAD = "unread"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to list: a view, and of that what matches."""
+
+    view: View = View.ALL
+    category: str = ""
+    """A slug; all categories if empty."""
+    search: str = ""
+    """Text to be found in title, body or actor, whatever its case."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a page can tell of what arrives that it belongs here."""
+        return self.view is not View.ARCHIVED and not self.search
+
+    def query(self) -> str:
+        """Return it as the query of a URL, empty for everything."""
+        view = "" if self.view is View.ALL else self.view
+        named = {"view": view, "category": self.category, "q": self.search}
+        return urlencode({name: text for name, text in named.items() if text})
+
+    def condition(self) -> Q:
+        found = Q(category=self.category) if self.category else Q()
+        # Every word, wherever it is.
+        for word in self.search.split():
+            found &= (
+                Q(title__icontains=word)
+                | Q(body__icontains=word)
+                | Q(actor_text__icontains=word)
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +127,33 @@ class Inbox:
         return self._sources.audiences
 
     def page(
-        self, limit: int = 20, before: Cursor | None = None, *, unread: bool = False
+        self,
+        limit: int = 20,
+        before: Cursor | None = None,
+        where: Filter = Filter(),
     ) -> Page:
-        """Return at most *limit* notifications that are not archived."""
-        older = Q()
+        """Return at most *limit* notifications, those from *before* a cursor on."""
+        older = where.condition()
         if before is not None:
             # Read off the index in this form; not as "lt OR (eq AND lt)".
-            older = Q(publish_at__lte=before.moment) & (
+            older &= Q(publish_at__lte=before.moment) & (
                 Q(publish_at__lt=before.moment) | Q(id__lt=before.id)
             )
         now = self._now or clock.now()
         personal, broadcasts = (
             rows.visible(now).filter(older).order_by("-publish_at", "-id")[: limit + 1]
-            for rows in self._sources.waiting(unread=unread)
+            for rows in self._listed(where.view)
         )
         found = [*personal, *heads(broadcasts)]
         found.sort(key=_published, reverse=True)
         items = found[:limit]
         following = Cursor(*_published(items[-1])) if len(found) > limit else None
         return Page(self._sources.load(items), following)
+
+    def _listed(self, view: View) -> list[NotificationQuerySet]:
+        if view is View.ARCHIVED:
+            return self._sources.archived()
+        return self._sources.waiting(unread=view is View.UNREAD)
 
     def counts(self) -> Counts:
         """Count what is unread, and what was announced since the bell was opened."""
@@ -143,7 +195,7 @@ class Inbox:
 
         ``{"as_of": <µs>, "unread", "unseen", "read": [...], "unread_ids": [...],
         "archived": [...], "removed": [...], "upto": None}``; each of *shown* is
-        in exactly one of the lists but for ``read``, which may be archived too.
+        read, unread or removed, and in ``archived`` too if it was put away.
         """
         now = self._now or clock.now()
         found = {head.pk: head for head in self._sources.visible(shown, now)}
@@ -211,14 +263,21 @@ class Inbox:
         """Put those of *ids* away that were not; return how many."""
         return self._mark(ids, "archived", archived_at=clock.now())
 
-    def mark_all_read(self, upto: Cursor | None = None) -> int:
+    def unarchive(self, ids: Iterable[int]) -> int:
+        """Take those of *ids* back that were put away; return how many."""
+        return self._mark(ids, "unarchived", archived_at=None)
+
+    def mark_all_read(
+        self, upto: Cursor | None = None, *, at: datetime | None = None
+    ) -> int:
         """
         Mark everything read that was announced *upto* a cursor; all if omitted.
 
         Give the cursor of what was shown, so that nothing is marked which the
-        user has not seen. Returns how many.
+        user has not seen; and the database's time as *at*, to be able to undo
+        it. Returns how many.
         """
-        now = clock.now()
+        now = at or clock.now()
         bound = Q()
         if upto is not None:
             bound = Q(announced_at__lt=upto.moment) | Q(
@@ -231,6 +290,17 @@ class Inbox:
             pks = broadcasts.visible(now).filter(bound).values_list("pk", flat=True)
             changed += self._sources.write_receipts(list(pks), read_at=now)
             self._tell(changed, upto=str(upto))
+        return changed
+
+    def undo_all_read(self, at: datetime) -> int:
+        """Mark what was marked read at exactly *at* unread; return how many."""
+        with transaction.atomic(using=self._sources.using):
+            personal, broadcasts = self._sources.read_at(at)
+            ids = list(personal.values_list("pk", flat=True))
+            pks = list(broadcasts.values_list("pk", flat=True))
+            changed = personal.update(read_at=None)
+            changed += self._sources.write_receipts(pks, read_at=None)
+            self._tell(changed, unread_ids=[*ids, *pks])
         return changed
 
     # Changing and telling
@@ -279,6 +349,7 @@ class Inbox:
             "read": [],
             "unread_ids": [],
             "archived": [],
+            "unarchived": [],
             "upto": None,
         }
 

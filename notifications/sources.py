@@ -90,11 +90,29 @@ class Sources:
         """What is not archived: the personal rows, then the broadcasts."""
         open_ = UNARCHIVED & UNREAD if unread else UNARCHIVED
         # Read once and hashed, where a join would look each broadcast up.
-        done = self.rows(Receipt).filter(~open_, user=self._user)
         return [
             self.personal().filter(open_),
-            self.broadcasts().exclude(pk__in=done.values("notification_id")),
+            self.broadcasts().exclude(pk__in=self._receipts(~open_)),
         ]
+
+    def archived(self) -> list[NotificationQuerySet]:
+        """What was put away: the personal rows, then the broadcasts."""
+        return [
+            self.personal().filter(~UNARCHIVED),
+            self.broadcasts().filter(pk__in=self._receipts(~UNARCHIVED)),
+        ]
+
+    def read_at(self, moment: datetime) -> list[NotificationQuerySet]:
+        """What was marked read at exactly *moment*, as by one "mark all"."""
+        read = Q(read_at=moment)
+        return [
+            self.personal().filter(read),
+            self.broadcasts().filter(pk__in=self._receipts(read)),
+        ]
+
+    def _receipts(self, condition: Q) -> Any:
+        mine = self.rows(Receipt).filter(condition, user=self._user)
+        return mine.values("notification_id")
 
     def visible(self, ids: Collection[int], now: datetime) -> list[Head]:
         if not ids:

@@ -17,4 +17,5 @@ urlpatterns = [
     path("api/read/", views.read, name="read"),
     path("api/unread/", views.unread, name="unread"),
     path("api/archived/", views.archived, name="archived"),
+    path("api/unarchived/", views.unarchived, name="unarchived"),
 ]

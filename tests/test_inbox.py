@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from notifications.events import Cursor
-from notifications.inbox import Inbox
+from notifications.inbox import Filter, Inbox, View
 from notifications.models import InboxState, Notification, Receipt
 
 from .factories import has_field, make_notification, make_user
@@ -117,7 +117,7 @@ def test_reading_changes_the_count_and_nothing_else(reach, ada):
     assert changed == 1
     assert counts(ada) == (0, 0)
     assert listed(ada) == ["Hello"]
-    assert listed(ada, unread=True) == []
+    assert listed(ada, where=Filter(View.UNREAD)) == []
     assert Inbox(ada).get(row.pk).is_read
 
 
@@ -145,7 +145,7 @@ def test_what_was_read_can_be_unread_again(reach, ada):
     assert Inbox(ada).mark_unread([row.pk]) == 0
 
     assert counts(ada)[0] == 1
-    assert listed(ada, unread=True) == ["Hello"]
+    assert listed(ada, where=Filter(View.UNREAD)) == ["Hello"]
 
 
 @WAYS
@@ -425,7 +425,7 @@ def test_all_read_stops_at_what_was_shown(reach, member):
     changed = Inbox(member).mark_all_read(shown.cursor)
 
     assert changed == 1
-    assert listed(member, unread=True) == ["later"]
+    assert listed(member, where=Filter(View.UNREAD)) == ["later"]
 
 
 def test_all_read_stops_at_what_was_shown_also_within_one_batch(member):
@@ -435,7 +435,7 @@ def test_all_read_stops_at_what_was_shown_also_within_one_batch(member):
 
     Inbox(member).mark_all_read(shown.cursor)
 
-    assert listed(member, unread=True) == ["later"]
+    assert listed(member, where=Filter(View.UNREAD)) == ["later"]
 
 
 def test_all_read_is_nobody_elses(ada, bob):

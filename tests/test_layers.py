@@ -10,7 +10,7 @@ import notifications
 # A module may import modules from its own line and from the lines above it.
 LAYERS = [
     {"constants", "exceptions", "conf", "events", "signals"},
-    {"categories", "links", "worker"},
+    {"categories", "links", "plurals", "worker"},
     {"models", "clock", "audiences", "content"},
     {"wire", "payloads"},
     {"bus"},

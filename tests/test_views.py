@@ -12,7 +12,7 @@ from django.urls import reverse
 from notifications import gate
 from notifications.events import Cursor
 from notifications.hub import hub
-from notifications.inbox import Inbox
+from notifications.inbox import Filter, Inbox, View
 from notifications.models import Notification, Receipt
 from notifications.revocation import page_key
 from notifications.worker import worker_url
@@ -26,7 +26,7 @@ committed = pytest.mark.django_db(transaction=True)
 MINUTE = timedelta(minutes=1)
 
 JSON = {"headers": {"accept": "application/json"}}
-CHANGES = ["read", "unread", "archived"]
+CHANGES = ["read", "unread", "archived", "unarchived"]
 
 
 def url(name):
@@ -325,7 +325,7 @@ def test_the_list_may_be_of_what_is_unread(ada, signed_in):
     read, unread = make_notification(ada), make_notification(ada)
     Inbox(ada).mark_read([read.pk])
 
-    answer = signed_in.get(url("list"), {"unread": "1"}).json()
+    answer = signed_in.get(url("list"), {"view": "unread"}).json()
 
     assert [item["id"] for item in answer["notifications"]] == [unread.pk]
 
@@ -341,6 +341,119 @@ def test_a_list_that_cannot_be_meant_is_a_bad_request(query, signed_in):
 
     assert response.status_code == 400
     assert response.json()["detail"]
+
+
+def test_the_list_may_be_of_what_matches(ada, signed_in):
+    make_notification(ada, "Invoice 7 is due", category="general")
+    make_notification(ada, "Hello", body="Your invoice 8")
+    make_notification(ada, "Hello again")
+
+    found = signed_in.get(url("list"), {"q": "INVOICE 8"}).json()["notifications"]
+    none = signed_in.get(url("list"), {"category": "other"}).json()["notifications"]
+
+    assert [one["title"] for one in found] == ["Hello"]
+    assert none == []
+
+
+def test_what_was_put_away_is_a_list_of_its_own_and_can_be_taken_back(ada, signed_in):
+    kept, away = make_notification(ada), make_notification("everyone")
+    signed_in.post(url("archived"), {"id": away.pk}, **JSON)
+
+    listed = signed_in.get(url("list"), {"view": "archived"}).json()["notifications"]
+    assert [one["id"] for one in listed] == [away.pk]
+    state = signed_in.post(url("unarchived"), {"id": away.pk}, **JSON).json()
+
+    assert state["archived"] == []
+    assert [row.pk for row in Inbox(ada).page().items] == [away.pk, kept.pk]
+
+
+def test_all_read_can_be_undone_but_for_what_was_read_before(ada, bob, signed_in):
+    before, mine = make_notification(ada), make_notification(ada)
+    shared = make_notification("everyone")
+    Inbox(ada).mark_read([before.pk])
+    Inbox(bob).mark_read([shared.pk])
+    undo = signed_in.post(url("read"), {"all": "1"}, **JSON).json()["undo"]
+    assert Inbox(ada).counts().unread == 0
+
+    state = signed_in.post(url("unread"), {"undo": undo}, **JSON).json()
+
+    assert state["unread"] == 2
+    unread = Inbox(ada).page(where=Filter(View.UNREAD)).items
+    assert [row.pk for row in unread] == [shared.pk, mine.pk]
+    assert Inbox(bob).counts().unread == 0
+
+
+def test_a_rows_own_button_means_that_row_whatever_is_ticked(ada, signed_in):
+    ticked, own = make_notification(ada), make_notification(ada)
+
+    signed_in.post(url("read"), {"id": ticked.pk, "only": own.pk})
+
+    unread = Inbox(ada).page(where=Filter(View.UNREAD)).items
+    assert [row.pk for row in unread] == [ticked.pk]
+
+
+def test_a_form_without_a_tick_changes_nothing_and_goes_back(ada, signed_in):
+    make_notification(ada)
+
+    answer = signed_in.post(url("read"), {"selected": "read", "next": "/users/"})
+
+    assert (answer.status_code, answer.url) == (303, "/users/")
+    assert Inbox(ada).counts().unread == 1
+
+
+@pytest.mark.parametrize("view", ["all", "unread", "archived"])
+def test_the_inbox_shows_its_views_and_says_which(view, ada, signed_in):
+    read, away = make_notification(ada, "Was read"), make_notification(ada, "Put away")
+    make_notification(ada, "New")
+    Inbox(ada).mark_read([read.pk])
+    Inbox(ada).archive([away.pk])
+
+    html = signed_in.get(url("inbox"), {"view": view}).content.decode()
+
+    main = html[html.index("<h1>") :]
+    shown = {text for text in ["Was read", "Put away", "New"] if f">{text}<" in main}
+    expected = {"all": {"Was read", "New"}, "unread": {"New"}, "archived": {"Put away"}}
+    assert shown == expected[view]
+    [current] = re.findall(r'aria-current="page">(\w+)<', main)
+    assert current.lower() == view
+
+
+def test_a_search_stays_with_the_pages_after_it(ada, signed_in):
+    for number in range(25):
+        make_notification(ada, f"Invoice {number}")
+        make_notification(ada, "Something else")
+
+    first = signed_in.get(url("inbox"), {"q": "invoice & co"}).content.decode()
+    html = signed_in.get(url("inbox"), {"q": "invoice", "view": "unread"})
+    [older] = re.findall(r'href="([^"]+q=[^"]+before=[^"]+)"', html.content.decode())
+    second = signed_in.get(older.replace("&amp;", "&")).content.decode()
+
+    assert "Nothing found." in first
+    main = second[second.index("<h1>") :]
+    assert main.count(">Invoice ") >= 5
+    assert ">Something else<" not in main
+
+
+@pytest.mark.parametrize("query", [{"view": "all of it"}, {"q": "x" * 201}], ids=str)
+def test_a_filter_that_cannot_be_meant_is_refused_in_words(query, signed_in):
+    answer = signed_in.get(url("list"), query)
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"]
+    assert signed_in.get(url("inbox"), query).status_code == 302
+
+
+def test_htmx_is_answered_with_the_inbox_and_no_page_around_it(ada, signed_in):
+    make_notification(ada, "Hello")
+
+    fragment = signed_in.get(url("inbox"), headers={"hx-request": "true"})
+    boosted = {"hx-request": "true", "hx-boosted": "true"}
+    page = signed_in.get(url("inbox"), headers=boosted)
+
+    assert ">Hello<" in fragment.content.decode()
+    assert "<html" not in fragment.content.decode()
+    assert "<html" in page.content.decode()
+    assert "HX-Request" in fragment.headers["vary"]
 
 
 def test_the_state_tells_the_counts_and_what_became_of_the_shown(ada, bob, signed_in):

@@ -7,22 +7,39 @@ Nothing is rendered for anonymous visitors, so the tags are safe in a base templ
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from django import template
 from django.template.context import Context
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext_lazy
 
 from notifications import clock
 from notifications.conf import conf
 from notifications.constants import COUNT_LIMIT
 from notifications.events import Cursor
-from notifications.inbox import Counts, Inbox, Page
+from notifications.inbox import Counts, Filter, Inbox, Page
 from notifications.models import Notification
+from notifications.plurals import plural_forms
 from notifications.revocation import page_key
 from notifications.worker import worker_url
 
 PANEL_SIZE = 10
 PAGE_SIZE = 20
+
+EVERYTHING = Filter()
+
+PLURALS = {
+    "new": ngettext_lazy("%(count)s new", "%(count)s new", "count"),
+    "arrived": ngettext_lazy(
+        "%(count)s new notification", "%(count)s new notifications", "count"
+    ),
+    "unread": ngettext_lazy(
+        "Notifications, %(count)s unread", "Notifications, %(count)s unread", "count"
+    ),
+}
 
 register = template.Library()
 
@@ -45,12 +62,15 @@ def notification_bell(context: Context, *, events: str = "") -> dict[str, Any]:
         return {}
     inbox = Inbox(shared["user"], now=shared["now"])
     counts = inbox.counts()
+    page = inbox.page(limit=PANEL_SIZE)
     return shared | {
         "counts": counts,
         "badge": getattr(counts, conf.BADGE_COUNTS),
         "badge_counts": conf.BADGE_COUNTS,
-        "page": inbox.page(limit=PANEL_SIZE),
+        "rows": _rows(page),
+        "next": page.next,
         "panel_size": PANEL_SIZE,
+        "where": Filter(),
         "live": True,
     }
 
@@ -62,8 +82,9 @@ def notification_list(
     counts: Counts | None = None,
     cursor: Cursor | None = None,
     *,
-    unread_only: bool = False,
+    where: Filter = EVERYTHING,
     live: bool = True,
+    bulk: bool = False,
     events: str = "",
 ) -> dict[str, Any]:
     """
@@ -71,20 +92,45 @@ def notification_list(
 
     Args:
         cursor: The database's time, taken before *page* was read.
+        where: What *page* is of.
         live: Whether what arrives is put on top. Not on an older page.
+        bulk: Whether rows can be ticked, to do something with several at once.
         events: As for ``notification_bell``.
     """
     shared = _shared(context, events)
     if not shared:
         return {}
     inbox = Inbox(shared["user"], now=shared["now"])
+    page = page or inbox.page(PAGE_SIZE, where=where)
     return shared | {
         "cursor": cursor or shared["cursor"],
-        "page": page or inbox.page(limit=PAGE_SIZE, unread=unread_only),
+        "rows": _rows(page),
+        "next": page.next,
         "counts": counts or inbox.counts(),
-        "unread_only": unread_only,
+        "where": where,
+        "query": where.query(),
         "live": live,
+        "bulk": bulk,
     }
+
+
+def _rows(page: Page) -> list[tuple[str, Notification]]:
+    """Return each notification with its day in words, if it begins a day."""
+    today = timezone.localdate()
+    rows, last = [], None
+    for notification in page.items:
+        day = timezone.localdate(notification.publish_at)
+        rows.append(("" if day == last else _day(day, today), notification))
+        last = day
+    return rows
+
+
+def _day(day: date, today: date) -> str:
+    if day == today:
+        return gettext("Today")
+    if day == today - timedelta(days=1):
+        return gettext("Yesterday")
+    return date_format(day)
 
 
 def _shared(context: Context, events: str) -> dict[str, Any]:
@@ -101,6 +147,7 @@ def _shared(context: Context, events: str) -> dict[str, Any]:
         "now": now,
         "cursor": Cursor.at(now),
         "count_limit": COUNT_LIMIT,
+        "plurals": {name: plural_forms(text) for name, text in PLURALS.items()},
         "here": request.get_full_path() if request else "",
         # Filled by the script, so that live rows look like those rendered here.
         "blank": Notification(),

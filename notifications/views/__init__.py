@@ -5,7 +5,7 @@ Nothing changes on GET, every change is bound to the signed-in user, nothing of
 theirs may be cached. An id of somebody else's is 404, like one that never was.
 """
 
-from .api import archived, list_notifications, read, seen, state, unread
+from .api import archived, list_notifications, read, seen, state, unarchived, unread
 from .monitoring import health
 from .pages import inbox, worker
 from .streams import stream
@@ -19,6 +19,7 @@ __all__ = [
     "seen",
     "state",
     "stream",
+    "unarchived",
     "unread",
     "worker",
 ]

@@ -12,7 +12,10 @@ from django.utils.crypto import constant_time_compare
 
 from notifications.events import Cursor
 from notifications.exceptions import InvalidCursor
+from notifications.inbox import Filter, View
 from notifications.revocation import page_key
+
+SEARCH_LENGTH = 200
 
 Response = TypeVar("Response", bound=HttpResponseBase)
 
@@ -48,6 +51,18 @@ def is_for(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """
     given = request.GET.get("user")
     return given is None or constant_time_compare(given, page_key(user))
+
+
+def parse_filter(request: HttpRequest) -> Filter:
+    """Return what ``view=``, ``category=`` and ``q=`` ask for."""
+    view = request.GET.get("view", View.ALL)
+    if view not in set(View):
+        raise BadRequest(f"view is {view[:40]!r}; there are {', '.join(View)}.")
+    category = request.GET.get("category", "")
+    search = request.GET.get("q", "").replace("\0", "")
+    if len(search) > SEARCH_LENGTH:
+        raise BadRequest(f"q is {len(search)} characters; {SEARCH_LENGTH} will do.")
+    return Filter(View(view), category, search)
 
 
 def parse_cursor(name: str, text: str) -> Cursor | None:

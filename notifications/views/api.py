@@ -18,7 +18,15 @@ from notifications.events import Cursor
 from notifications.inbox import Inbox
 from notifications.payloads import item
 
-from .answers import BadRequest, is_for, parse_cursor, private, refusal, signed_in
+from .answers import (
+    BadRequest,
+    is_for,
+    parse_cursor,
+    parse_filter,
+    private,
+    refusal,
+    signed_in,
+)
 
 PAGE_SIZE = 20
 LARGEST_PAGE = 100
@@ -53,15 +61,15 @@ def list_notifications(request: HttpRequest) -> HttpResponseBase:
     Return a page of the inbox, newest first.
 
     ``{"notifications": [...], "next": <before> or null, "cursor"}``. Takes
-    ``before``, ``unread=1`` and ``limit``, at most 100.
+    ``before``, ``limit`` (at most 100), and to list less than all that is not
+    archived ``view=unread`` or ``archived``, ``category=`` and ``q=``.
     """
     now = clock.now()
     limit = request.GET.get("limit", str(PAGE_SIZE))
     if not re.fullmatch("[0-9]{1,3}", limit) or not 0 < int(limit) <= LARGEST_PAGE:
         raise BadRequest(f"limit is {limit[:40]!r}; it may be 1 to {LARGEST_PAGE}.")
-    page = Inbox(signed_in(request), now=now).page(
-        int(limit), _before(request), unread=bool(request.GET.get("unread"))
-    )
+    where = parse_filter(request)
+    page = Inbox(signed_in(request), now=now).page(int(limit), _before(request), where)
     return JsonResponse(
         {
             "notifications": [item(row) for row in page.items],
@@ -105,19 +113,27 @@ def seen(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @endpoint
 def read(request: HttpRequest) -> HttpResponseBase:
-    """Mark ``id`` (repeatable) read; or ``all=1``, best with ``upto``."""
+    """
+    Mark ``id`` (repeatable) read; or ``all=1``, best with ``upto``.
+
+    The answer to ``all`` has ``"undo"``: what to send to ``api/unread/``.
+    """
     mine = Inbox(signed_in(request))
     if request.POST.get("all"):
-        mine.mark_all_read(_upto(request))
-        return _changed(request, mine)
+        now = clock.now()
+        mine.mark_all_read(_upto(request), at=now)
+        return _changed(request, mine, undo=str(Cursor.at(now)))
     return _change(request, mine, mine.mark_read)
 
 
 @require_POST
 @endpoint
 def unread(request: HttpRequest) -> HttpResponseBase:
-    """Mark ``id`` (repeatable) unread."""
+    """Mark ``id`` (repeatable) unread; or what ``undo`` says was marked read."""
     mine = Inbox(signed_in(request))
+    if undo := parse_cursor("undo", request.POST.get("undo", "")):
+        mine.undo_all_read(undo.moment)
+        return _changed(request, mine)
     return _change(request, mine, mine.mark_unread)
 
 
@@ -129,11 +145,22 @@ def archived(request: HttpRequest) -> HttpResponseBase:
     return _change(request, mine, mine.archive)
 
 
+@require_POST
+@endpoint
+def unarchived(request: HttpRequest) -> HttpResponseBase:
+    """Take ``id`` (repeatable) back that was put away."""
+    mine = Inbox(signed_in(request))
+    return _change(request, mine, mine.unarchive)
+
+
 def _change(
     request: HttpRequest, mine: Inbox, mark: Callable[[list[int]], int]
 ) -> HttpResponseBase:
-    ids = _parse_ids(request.POST.getlist("id"))
+    # A row's own button means that row, whatever boxes are ticked beside it.
+    ids = _parse_ids(request.POST.getlist("only") or request.POST.getlist("id"))
     if not ids:
+        if not _wants_json(request):  # a form without a tick
+            return _changed(request, mine)
         raise BadRequest("No id was given; send id=<number>, repeatable.")
     if not mine.knows(ids):
         return refusal(404, "There is no such notification.")
@@ -142,17 +169,21 @@ def _change(
 
 
 def _changed(
-    request: HttpRequest, mine: Inbox, ids: list[int] | None = None
+    request: HttpRequest, mine: Inbox, ids: list[int] | None = None, **more: str
 ) -> HttpResponseBase:
     """Answer a script with the new state, and a form with the way back."""
-    if "application/json" in request.headers.get("Accept", ""):
-        return JsonResponse(mine.state(ids or []))
+    if _wants_json(request):
+        return JsonResponse({**mine.state(ids or []), **more})
     following = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(
         following, {request.get_host()}, require_https=request.is_secure()
     ):
         following = reverse("notifications:inbox")
     return HttpResponseRedirect(following, status=303)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
 
 
 def _parse_ids(texts: list[str]) -> list[int]:

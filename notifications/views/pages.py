@@ -6,14 +6,15 @@ from django.contrib.auth.decorators import login_not_required, login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template import TemplateDoesNotExist, loader
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET
 
-from notifications import clock
+from notifications import categories, clock
 from notifications.events import Cursor
 from notifications.inbox import Inbox
 from notifications.worker import script, version
 
-from .answers import BadRequest, parse_cursor, private, signed_in
+from .answers import BadRequest, parse_cursor, parse_filter, private, signed_in
 
 PAGE_SIZE = 20
 
@@ -24,20 +25,27 @@ def inbox(request: HttpRequest) -> HttpResponse:
     """Show the inbox: complete without JavaScript, live with it."""
     now = clock.now()  # before the queries: see notification_bell
     mine = Inbox(signed_in(request), now=now)
-    unread_only = bool(request.GET.get("unread"))
     try:
         before = parse_cursor("before", request.GET.get("before", ""))
+        where = parse_filter(request)
     except BadRequest:
         return HttpResponseRedirect(request.path)
-    page = mine.page(PAGE_SIZE, before, unread=unread_only)
     context = {
         "base_template": _base_template(),
-        "page": page,
+        "page": mine.page(PAGE_SIZE, before, where),
         "counts": mine.counts(),
         "cursor": Cursor.at(now),
-        "unread_only": unread_only,
+        "where": where,
+        "query": where.query(),
+        "live": before is None and where.is_live,
+        "categories": categories.choices(),
     }
-    return private(render(request, "notifications/inbox.html", context))
+    wants_fragment = "HX-Request" in request.headers
+    wants_fragment &= "HX-Boosted" not in request.headers
+    name = "_inbox" if wants_fragment else "inbox"
+    response = render(request, f"notifications/{name}.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return private(response)
 
 
 def _base_template() -> str:

@@ -207,11 +207,10 @@ def test_a_reset_after_more_than_a_page_leaves_no_gap(ada, open_page):
     page.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
 
     titles = page.locator("main [data-rows] [data-slot=title]")
-    expect(titles).to_have_text([f"Number {number}" for number in range(24, 4, -1)])
-    page.get_by_role("link", name="Older").click()
-    expect(titles).to_have_text(
-        ["Number 4", "Number 3", "Number 2", "Number 1", "Number 0", "Old"]
-    )
+    numbers = [f"Number {number}" for number in range(24, -1, -1)]
+    expect(titles).to_have_text(numbers[:20])
+    page.locator("main").get_by_role("link", name="Older").click()
+    expect(titles).to_have_text([*numbers, "Old"])
 
 
 def test_counts_agree_with_the_inbox_after_all_of_it(ada, open_page):

@@ -133,7 +133,7 @@ def test_each_script_carries_the_nonce(ada, render, source):
     html = render(source, ada, csp_nonce="r4nd0m")
 
     scripts = re.findall(r"<script[^>]*>", html)
-    assert len(scripts) == 5
+    assert len(scripts) == 7
     assert all('type="module"' in tag and 'nonce="r4nd0m"' in tag for tag in scripts)
 
 
@@ -192,7 +192,7 @@ def test_static_files_may_be_hashed(ada, render, settings, tmp_path):
     html = render(BELL, ada)
 
     paths = re.findall(r'"/?static/(notifications/[^"]+)"', html)
-    assert len(paths) == 6
+    assert len(paths) == 8
     for path in paths:
         assert re.search(r"\.[0-9a-f]{12}\.(js|css)$", path)
         # Nothing is imported from a script: such a path would not be hashed.

@@ -1,0 +1,41 @@
+/**
+ * Boxes that are ticked in a <notification-list>, and what is done with them.
+ *
+ * Without this script the boxes and buttons are a form like any other. With it the
+ * buttons appear once something is ticked, and one box ticks all.
+ */
+
+function refresh(list) {
+  const boxes = [...list.querySelectorAll("[data-tick]")];
+  const ticked = boxes.filter((box) => box.checked).length;
+  const all = list.querySelector("[data-tick-all]");
+  const bulk = list.querySelector("[data-bulk]");
+  if (!all || !bulk) return;
+  all.hidden = boxes.length === 0;
+  const box = all.querySelector("input");
+  box.checked = ticked > 0 && ticked === boxes.length;
+  box.indeterminate = ticked > 0 && ticked < boxes.length;
+  list.querySelector("[data-ticked]").textContent = ticked ? String(ticked) : "";
+  for (const button of bulk.querySelectorAll("button")) button.hidden = ticked === 0;
+}
+
+document.addEventListener("change", ({ target }) => {
+  const list = target.closest("notification-list");
+  if (!list) return;
+  if (target.closest("[data-tick-all]")) {
+    for (const box of list.querySelectorAll("[data-tick]")) box.checked = target.checked;
+  }
+  refresh(list);
+});
+
+const watch = new MutationObserver((changes) => {
+  for (const { target } of changes) {
+    const list = target.closest("notification-list");
+    if (list) refresh(list);
+  }
+});
+
+for (const list of document.querySelectorAll("notification-list:has([data-bulk])")) {
+  refresh(list);
+  watch.observe(list.querySelector("[data-rows]"), { childList: true });
+}

@@ -1,0 +1,244 @@
+"""The inbox page and the panel's list: what is done with rows, and what moves them."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from notifications.api import notify
+from notifications.inbox import Filter, Inbox, View
+from tests.factories import make_notification
+from tests.waiting import eventually
+
+from .pages import wait_for_status
+
+MINUTE = timedelta(minutes=1)
+
+
+def titles(user, view=View.ALL):
+    return [row.title for row in Inbox(user).page(100, where=Filter(view)).items]
+
+
+@pytest.fixture
+def inbox(ada, open_page):
+    """Return a function that opens ada's inbox and returns its page and rows."""
+
+    def inbox(query="", **options):
+        page = open_page(ada, f"/notifications/{query}", **options)
+        wait_for_status(page, "open")
+        return page, page.locator("main [data-rows] [data-notification]")
+
+    return inbox
+
+
+def row(rows, title):
+    return rows.filter(has_text=title)
+
+
+def test_what_is_archived_leaves_every_tab_and_undo_brings_it_back(ada, inbox):
+    make_notification(ada, "Keep")
+    make_notification(ada, "Put away")
+    page, rows = inbox()
+    _, elsewhere = inbox()
+
+    row(rows, "Put away").get_by_role("button", name="Archive").click()
+
+    expect(rows).to_have_count(1)
+    expect(elsewhere).to_have_count(1)
+    eventually(lambda: titles(ada, View.ARCHIVED) == ["Put away"])
+    page.locator("main").get_by_role("button", name="Undo").click()
+    expect(rows.locator("[data-slot=title]")).to_have_text(["Put away", "Keep"])
+    expect(elsewhere).to_have_count(2)
+    eventually(lambda: titles(ada) == ["Put away", "Keep"])
+
+
+def test_what_cannot_be_archived_is_put_back_where_it_was(ada, inbox):
+    for title in ["First", "Second", "Third"]:
+        make_notification(ada, title)
+    page, rows = inbox(expecting=["500"])
+    page.route("**/api/archived/", lambda route: route.fulfill(status=500))
+
+    row(rows, "Second").get_by_role("button", name="Archive").click()
+
+    expect(page.locator("main").get_by_role("alert")).to_have_text(
+        "That could not be saved. Try again."
+    )
+    order = ["Third", "Second", "First"]
+    expect(rows.locator("[data-slot=title]")).to_have_text(order)
+
+
+def test_what_is_archived_can_be_moved_back_from_its_own_list(ada, inbox):
+    away = make_notification(ada, "Put away")
+    Inbox(ada).archive([away.pk])
+    _, rows = inbox("?view=archived")
+
+    rows.get_by_role("button", name="Move to inbox").click()
+
+    expect(rows).to_have_count(0)
+    eventually(lambda: titles(ada) == ["Put away"])
+
+
+def test_all_read_is_undone_but_for_what_had_been_read(ada, inbox):
+    """Check 17."""
+    old = make_notification(ada, "Old")
+    Inbox(ada).mark_read([old.pk])
+    make_notification(ada, "One")
+    make_notification("everyone", "Two")
+    page, _ = inbox()
+    main = page.locator("main")
+
+    main.get_by_role("button", name="Mark all as read").click()
+    unread = main.locator("[data-rows] [data-notification]:not([data-read])")
+    expect(unread).to_have_count(0)
+    eventually(lambda: titles(ada, View.UNREAD) == [])
+    main.get_by_role("button", name="Undo").click()
+
+    expect(unread).to_have_count(2)
+    eventually(lambda: titles(ada, View.UNREAD) == ["Two", "One"])
+
+
+def test_older_ones_are_added_below_and_none_twice_while_new_ones_arrive(ada, inbox):
+    """Check 18."""
+    for number in range(45):
+        make_notification(ada, f"Number {number}", age=(60 - number) * MINUTE)
+    page, rows = inbox()
+    expect(rows).to_have_count(20)
+    older = page.locator("main").get_by_role("link", name="Older notifications")
+
+    older.click()
+    expect(rows).to_have_count(40)
+    page.evaluate("scrollTo(0, 0)")
+    notify(ada, "Fresh")
+    expect(rows.first).to_contain_text("Fresh")
+    older.click()
+
+    expect(rows).to_have_count(46)
+    expect(older).to_be_hidden()
+    expected = ["Fresh", *[f"Number {number}" for number in range(44, -1, -1)]]
+    expect(rows.locator("[data-slot=title]")).to_have_text(expected)
+
+
+def test_older_ones_that_cannot_be_loaded_are_said_and_can_be_tried_again(ada, inbox):
+    for number in range(21):
+        make_notification(ada, f"Number {number}")
+    page, rows = inbox(expecting=["500"])
+    page.route("**/api/notifications/*", lambda route: route.fulfill(status=500))
+    older = page.locator("main").get_by_role("link", name="Older notifications")
+
+    older.click()
+    expect(page.locator("main").get_by_role("alert")).to_contain_text(
+        "could not be loaded"
+    )
+    page.unroute("**/api/notifications/*")
+    older.click()
+
+    expect(rows).to_have_count(21)
+    expect(page.locator("main").get_by_role("alert")).to_be_empty()
+
+
+def test_nothing_moves_under_somebody_who_reads_further_down(ada, inbox):
+    """Check 18."""
+    for number in range(20):
+        make_notification(ada, f"Number {number}")
+    page, rows = inbox()
+    rows.last.scroll_into_view_if_needed()
+    before = rows.last.bounding_box()["y"]
+
+    notify(ada, "One")
+    notify(ada, "Two")
+    pill = page.locator("main [data-pill]")
+    expect(pill).to_have_text("2 new")
+
+    assert rows.last.bounding_box()["y"] == before
+    pill.click()
+    expect(rows.locator("[data-slot=title]").first).to_have_text("Two")
+    expect(rows.first).to_be_in_viewport()
+    expect(pill).to_be_hidden()
+
+
+def test_ticked_ones_are_marked_and_archived_together(ada, inbox):
+    for title in ["One", "Two", "Three"]:
+        make_notification(ada, title)
+    page, rows = inbox()
+    bulk = page.get_by_role("group", name="Selected notifications")
+    expect(bulk.get_by_role("button", name="Archive")).to_be_hidden()
+
+    row(rows, "One").get_by_role("checkbox").check()
+    row(rows, "Three").get_by_role("checkbox").check()
+    bulk.get_by_role("button", name="Mark as read").click()
+    eventually(lambda: titles(ada, View.UNREAD) == ["Two"])
+    bulk.get_by_role("button", name="Archive").click()
+
+    expect(rows.locator("[data-slot=title]")).to_have_text(["Two"])
+    eventually(lambda: titles(ada) == ["Two"])
+
+
+def test_one_box_ticks_all(ada, inbox):
+    for title in ["One", "Two"]:
+        make_notification(ada, title)
+    page, rows = inbox()
+
+    page.get_by_role("checkbox", name="Select all").check()
+
+    expect(rows.get_by_role("checkbox", checked=True)).to_have_count(2)
+
+
+def test_the_list_is_worked_through_with_keys(ada, inbox):
+    """Check 33."""
+    for title in ["Third", "Second", "First"]:
+        make_notification(ada, title, url="/users/")
+    page, rows = inbox()
+    row(rows, "First").get_by_role("link").focus()
+
+    page.keyboard.press("j")
+    expect(row(rows, "Second").get_by_role("link")).to_be_focused()
+    page.keyboard.press("u")
+    eventually(lambda: titles(ada, View.UNREAD) == ["First", "Third"])
+    page.keyboard.press("ArrowDown")
+    expect(row(rows, "Third").get_by_role("link")).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("e")
+
+    eventually(lambda: titles(ada) == ["First", "Third"])
+    expect(row(rows, "Third").get_by_role("link")).to_be_focused()
+
+
+def test_keys_do_nothing_in_a_field_nor_where_they_are_off(ada, inbox):
+    """Check 33."""
+    make_notification(ada, "One", url="/users/")
+    page, rows = inbox()
+
+    page.get_by_role("searchbox").press("e")
+    page.locator("main").evaluate("main => { main.dataset.keys = 'off'; }")
+    rows.get_by_role("link").press("e")
+
+    expect(page.get_by_role("searchbox")).to_have_value("e")
+    expect(rows).to_have_count(1)
+    assert titles(ada) == ["One"]
+
+
+def test_days_are_named_once_and_in_the_browsers_time_zone(ada, inbox):
+    """Check 20."""
+    make_notification(ada, "Long ago", age=timedelta(days=9))
+    make_notification(ada, "Also long ago", age=timedelta(days=9, minutes=1))
+    make_notification(ada, "Now")
+    _, rows = inbox(timezone_id="Pacific/Kiritimati", locale="en-GB")
+    days = rows.locator("[data-slot=day]:visible")
+
+    expect(days).to_have_count(2)
+    expect(days.first).to_have_text("Today")
+    notify(ada, "Just now")
+    expect(row(rows, "Just now").locator("[data-slot=day]")).to_have_text("Today")
+    expect(days).to_have_count(2)
+
+
+def test_a_search_and_a_category_work_without_a_script(ada, inbox, open_page):
+    make_notification(ada, "Invoice 1")
+    make_notification(ada, "Hello")
+    page = open_page(ada, "/notifications/", java_script_enabled=False)
+
+    page.get_by_role("searchbox").fill("invoice")
+    page.get_by_role("button", name="Search").click()
+
+    expect(page.locator("main [data-slot=title]")).to_have_text(["Invoice 1"])
+    expect(page.get_by_role("searchbox")).to_have_value("invoice")
