@@ -8,15 +8,16 @@ Nothing is rendered for anonymous visitors, so the tags are safe in a base templ
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import template
+from django.template import loader
 from django.template.context import Context
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext_lazy
 
-from notifications import clock
+from notifications import categories, clock
 from notifications.conf import conf
 from notifications.constants import COUNT_LIMIT
 from notifications.events import Cursor
@@ -30,6 +31,8 @@ PANEL_SIZE = 10
 PAGE_SIZE = 20
 
 EVERYTHING = Filter()
+ITEM = "notifications/_item.html"
+ITEMS = "notifications/items/{}.html"
 
 PLURALS = {
     "new": ngettext_lazy("%(count)s new", "%(count)s new", "count"),
@@ -114,13 +117,48 @@ def notification_list(
     }
 
 
-def _rows(page: Page) -> list[tuple[str, Notification]]:
-    """Return each notification with its day in words, if it begins a day."""
+class Row(NamedTuple):
+    """A notification as it is listed."""
+
+    notification: Notification
+    day: str
+    """In words, if it is the first of its day."""
+
+    @property
+    def templates(self) -> list[str]:
+        """What may render it, the first that there is."""
+        return [ITEMS.format(self.notification.category), ITEM]
+
+
+def _blanks() -> list[tuple[str, Row]]:
+    """
+    Return a row without content for each category that has a template of its own.
+
+    And last, under no category, one for all others: for scripts to clone.
+    """
+    names = [ITEMS.format(slug) for slug, _ in categories.choices()]
+    own = [
+        (slug, Row(Notification(category=slug), ""))
+        for (slug, _), name in zip(categories.choices(), names, strict=True)
+        if _exists(name)
+    ]
+    return [*own, ("", Row(Notification(category=""), ""))]
+
+
+def _exists(name: str) -> bool:
+    try:
+        loader.get_template(name)
+    except template.TemplateDoesNotExist:
+        return False
+    return True
+
+
+def _rows(page: Page) -> list[Row]:
     today = timezone.localdate()
     rows, last = [], None
     for notification in page.items:
         day = timezone.localdate(notification.publish_at)
-        rows.append(("" if day == last else _day(day, today), notification))
+        rows.append(Row(notification, "" if day == last else _day(day, today)))
         last = day
     return rows
 
@@ -150,7 +188,7 @@ def _shared(context: Context, events: str) -> dict[str, Any]:
         "plurals": {name: plural_forms(text) for name, text in PLURALS.items()},
         "here": request.get_full_path() if request else "",
         # Filled by the script, so that live rows look like those rendered here.
-        "blank": Notification(),
+        "blanks": _blanks(),
         "events": events,
         "csp_nonce": _nonce(context),
         "page_key": page_key(user),

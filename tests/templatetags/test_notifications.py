@@ -183,6 +183,21 @@ def test_one_file_restyles_stored_and_live_rows(ada, render, settings, tmp_path)
     assert "<template><b>mine </b></template>" in html
 
 
+def test_a_category_may_have_a_row_of_its_own(ada, render, settings, tmp_path):
+    partial = tmp_path / "notifications" / "items" / "general.html"
+    partial.parent.mkdir(parents=True)
+    partial.write_text("<b>mine {{ notification.display_title }}</b>")
+    [engine] = settings.TEMPLATES
+    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine["DIRS"]]}]
+    make_notification(ada, "stored")
+
+    html = render(LIST, ada)
+
+    assert "<b>mine stored</b>" in html
+    assert '<template data-category="general"><b>mine </b></template>' in html
+    assert html.count("<template") == 2
+
+
 def test_static_files_may_be_hashed(ada, render, settings, tmp_path):
     storage = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
     settings.STATIC_ROOT = tmp_path

@@ -139,7 +139,8 @@ class NotificationList extends HTMLElement {
 
   #make(notification, old) {
     const name = `template[data-category="${CSS.escape(notification.category)}"]`;
-    const template = this.querySelector(name) ?? this.querySelector("template");
+    const template = 
+      this.querySelector(name) ?? this.querySelector("template:not([data-category])");
     const row = template.content.firstElementChild.cloneNode(true);
     this.#fill(row, notification);
     this.#setRead(row, notification.read ?? (old ? "read" in old.dataset : false));
