@@ -180,6 +180,7 @@ class Stream:
         self._had.add((self._cursor.id, self._cursor.microseconds))
         hello = {
             "cursor": str(self._cursor),
+            "as_of": head.microseconds,
             "audiences": audiences.digest(inbox.audiences),
             "heartbeat_ms": round(conf.HEARTBEAT_SECONDS * 1000),
             "version": events.WIRE_VERSION,

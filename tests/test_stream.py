@@ -34,7 +34,13 @@ async def test_the_first_block_is_hello_and_carries_retry_id_event_and_data(
     assert hello.data["cursor"] == hello.id
     assert hello.data["heartbeat_ms"] == 15_000
     assert hello.data["version"] == 1
-    assert set(hello.data) == {"cursor", "audiences", "heartbeat_ms", "version"}
+    assert set(hello.data) == {
+        "cursor",
+        "as_of",
+        "audiences",
+        "heartbeat_ms",
+        "version",
+    }
 
 
 async def test_hello_leaves_with_the_first_bytes_and_the_state_follows(

@@ -48,8 +48,8 @@ test("the stream is asked for from the page's cursor, with the user's key", () =
   });
 });
 
-test("an event reaches pages with its name, its data and its cursor", () => {
-  const { page, stream } = openWorker();
+test("an event reaches pages with its name, its data, its cursor and its time", () => {
+  const { world, page, stream } = openWorker();
 
   stream.notify(3, 5);
 
@@ -58,7 +58,19 @@ test("an event reaches pages with its name, its data and its cursor", () => {
     name: "notification",
     data: { id: 3, at: microsecondsAt(5), title: "No. 3" },
     cursor: cursorAt(5, 3),
+    heardAt: world.clock.now,
   });
+});
+
+test("a page that joins late is told when an event was heard", async () => {
+  const { world, stream } = openWorker();
+  const heardAt = world.clock.now;
+  stream.notify(3, 5);
+  await world.clock.pass(7_000);
+
+  const page = world.page().join();
+
+  assert.equal(page.events.at(-1).heardAt, heardAt);
 });
 
 test("every event of the app reaches pages, but ping and bye", () => {

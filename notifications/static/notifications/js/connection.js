@@ -7,7 +7,8 @@
  * tab, one of its own while it is visible; polling, when nothing streams. What
  * arrives becomes bubbling DOM events on <body>, each with its data in detail:
  *
- *   notifications:received    a notification that this page has not had
+ *   notifications:received    a notification that this page has not had; age_ms is how
+ *                             long ago it was announced, by the server's clock
  *   notifications:state       counts, and what was read, unread, archived
  *   notifications:removed     {ids}: recalled or expired
  *   notifications:page        {notifications, next}: the newest page, read again
@@ -57,6 +58,7 @@ class Connection {
   #port = null;
   #mayShare = true;
   #audiences;
+  #aheadUs; // by how much the server's clock is ahead of this machine's
   #isStale = false; // something could not be read, and must be once it can
   #isHinted = false;
   #isFresh = true; // no state came since the page was made
@@ -76,6 +78,7 @@ class Connection {
     };
     this.#user = user;
     this.#cursor = cursor;
+    this.#setTime(microseconds(cursor));
     this.#events = events.split(/\s+/).filter(Boolean);
   }
 
@@ -211,7 +214,8 @@ class Connection {
       return;
     }
     if (this.#status === "signed-out") return;
-    const { name, data, cursor } = message;
+    const { name, data, cursor, heardAt } = message;
+    if (name === "hello" || name === "state") this.#setTime(data.as_of, heardAt);
     if (microseconds(cursor) >= microseconds(this.#cursor)) this.#cursor = cursor;
     const handle = this.#handlers[name];
     if (handle) handle(data);
@@ -276,7 +280,13 @@ class Connection {
     if (this.#known.size > REMEMBERED) {
       this.#known.delete(this.#known.keys().next().value);
     }
-    return { ...notification, replaces: known >= 0 };
+    const ageMs = Date.now() + (this.#aheadUs - (at ?? 0)) / 1000;
+    return { ...notification, replaces: known >= 0, age_ms: ageMs };
+  }
+
+  /** It is *us* on the server; or was, when this was heard. Clocks may differ. */
+  #setTime(us, heardAt = Date.now()) {
+    this.#aheadUs = us - heardAt * 1000;
   }
 
   // What is asked for
@@ -287,6 +297,7 @@ class Connection {
     const page = await this.#get(this.#urls.list, {});
     if (!page) return;
     this.#isStale = false;
+    this.#setTime(microseconds(page.cursor));
     const before = microseconds(this.#cursor);
     // Before the page is shown: what is in the document counts as known.
     const arrived = page.notifications
@@ -307,6 +318,7 @@ class Connection {
       this.#isStale = true;
       return;
     }
+    this.#setTime(state.as_of);
     if (state.reset) {
       this.#cursor = state.cursor;
       await this.refetch();

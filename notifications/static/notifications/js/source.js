@@ -9,8 +9,10 @@
  *   from a page   {type: "join", stream, state, user, cursor, events}
  *                 {type: "leave"}, {type: "wake"}, {type: "hail"}
  *   to a page     {type: "status", status, isHeldUp}
- *                 {type: "event", name, data, cursor}
+ *                 {type: "event", name, data, cursor, heardAt}
  *
+ * heardAt is when this browser heard it: a page may be told much later, one that has
+ * just joined or that was frozen.
  * status is connecting, open, reconnecting, polling, signed-out or closed.
  */
 {
@@ -90,7 +92,8 @@
     #replay(port, since) {
       if (since < this.#keptSince) {
         const data = { reason: "joined-late" };
-        this.#post(port, { type: "event", name: "reset", data, cursor: this.#cursor });
+        const event = { name: "reset", data, cursor: this.#cursor, heardAt: Date.now() };
+        this.#post(port, { type: "event", ...event });
         return;
       }
       for (const { at, ...event } of this.#kept) {
@@ -167,7 +170,7 @@
     }
 
     #handle(name, data, cursor) {
-      const event = { name, data, cursor };
+      const event = { name, data, cursor, heardAt: Date.now() };
       if (name === "hello") this.#hello = event;
       this.#handlers[name]?.(data);
       if (name === "ping" || name === "bye") return;
