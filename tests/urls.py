@@ -89,6 +89,7 @@ urlpatterns = [
     path("requests/", requests_held),
     path("", TemplateView.as_view(template_name="page.html"), name="page"),
     path("linked/<int:number>/", TemplateView.as_view(template_name="linked.html")),
+    path("toasts/", TemplateView.as_view(template_name="toasts.html")),
     path("fragment/", TemplateView.as_view(template_name="fragment.html")),
     path("users/", users),
     path("process/", process),

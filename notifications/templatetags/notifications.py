@@ -78,6 +78,19 @@ def notification_bell(context: Context, *, events: str = "") -> dict[str, Any]:
     }
 
 
+@register.inclusion_tag("notifications/toasts.html", takes_context=True)
+def notification_toasts(context: Context, *, events: str = "") -> dict[str, Any]:
+    """
+    Render an empty corner, in which the tab in front shows what arrives.
+
+    Best at the end of the body: that is where the keyboard gets to it.
+
+    Args:
+        events: As for ``notification_bell``.
+    """
+    return _shared(context, events)
+
+
 @register.inclusion_tag("notifications/list.html", takes_context=True)
 def notification_list(
     context: Context,

@@ -29,14 +29,15 @@ def render():
 
 BELL = "{% notification_bell %}"
 LIST = "{% notification_list %}"
+TOASTS = "{% notification_toasts %}"
 
 
-@pytest.mark.parametrize("source", [BELL, LIST])
+@pytest.mark.parametrize("source", [BELL, LIST, TOASTS])
 def test_nothing_is_rendered_for_anonymous_visitors(render, source):
     assert render(source, AnonymousUser()).strip() == ""
 
 
-@pytest.mark.parametrize("source", [BELL, LIST])
+@pytest.mark.parametrize("source", [BELL, LIST, TOASTS])
 def test_nothing_is_rendered_without_a_request(source):
     template = Template("{% load notifications %}" + source)
 
@@ -128,12 +129,12 @@ def test_a_level_is_said_in_words(ada, render):
     assert ">Error:</span>" in render(LIST, ada)
 
 
-@pytest.mark.parametrize("source", [BELL, LIST])
-def test_each_script_carries_the_nonce(ada, render, source):
+@pytest.mark.parametrize(("source", "count"), [(BELL, 7), (LIST, 7), (TOASTS, 9)])
+def test_each_script_carries_the_nonce(ada, render, source, count):
     html = render(source, ada, csp_nonce="r4nd0m")
 
     scripts = re.findall(r"<script[^>]*>", html)
-    assert len(scripts) == 7
+    assert len(scripts) == count
     assert all('type="module"' in tag and 'nonce="r4nd0m"' in tag for tag in scripts)
 
 
@@ -148,7 +149,7 @@ def test_a_nonce_that_is_false_until_it_is_read_is_read(ada, render):
     assert 'nonce="r4nd0m"' in render(BELL, ada, csp_nonce=Lazy())
 
 
-@pytest.mark.parametrize("source", [BELL, LIST])
+@pytest.mark.parametrize("source", [BELL, LIST, TOASTS])
 def test_nothing_is_inline_that_a_strict_policy_forbids(ada, render, source):
     make_notification(ada)
 
@@ -163,6 +164,55 @@ def test_a_page_may_listen_to_a_projects_own_events(ada, render):
     html = render('{% notification_bell events="export invoice.paid" %}', ada)
 
     assert 'data-events="export invoice.paid"' in html
+
+
+@pytest.mark.parametrize("source", [BELL, TOASTS])
+def test_what_is_announced_goes_into_regions_that_are_there_and_empty(
+    ada, render, source
+):
+    """Check 24."""
+    html = render(source, ada)
+
+    assert re.search(r"<span [^>]*data-announce role=\"status\"></span>", html)
+    assert re.search(r"<span [^>]*data-alert role=\"alert\"></span>", html)
+
+
+def test_toasts_have_a_labelled_corner_that_is_empty_and_hidden(ada, render):
+    make_notification(ada, "In the inbox")
+
+    html = render(TOASTS, ada)
+
+    [corner] = re.findall(r"<div [^>]*data-toasts[^>]*></div>", html)
+    assert 'role="region"' in corner
+    assert 'aria-label="Notifications"' in corner
+    assert " hidden" in corner
+    assert "In the inbox" not in html
+
+
+def test_one_file_restyles_toasts(ada, render, settings, tmp_path):
+    partial = tmp_path / "notifications" / "_toast.html"
+    partial.parent.mkdir()
+    partial.write_text("<b>mine</b>")
+    [engine] = settings.TEMPLATES
+    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine["DIRS"]]}]
+
+    assert "<template><b>mine</b></template>" in render(TOASTS, ada)
+
+
+def test_a_block_of_a_toast_can_be_filled(ada, render, settings, tmp_path):
+    partial = tmp_path / "notifications" / "_toast.html"
+    partial.parent.mkdir()
+    partial.write_text(
+        '{% extends "notifications/_toast.html" %}'
+        "{% block actions %}<button data-action>Undo</button>{% endblock %}"
+    )
+    [engine] = settings.TEMPLATES
+    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine["DIRS"]]}]
+
+    html = render(TOASTS, ada)
+
+    assert "<button data-action>Undo</button>" in html
+    assert "data-close" in html
 
 
 def test_buttons_lead_back_to_the_page(ada, render):
@@ -204,10 +254,10 @@ def test_static_files_may_be_hashed(ada, render, settings, tmp_path):
     settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": storage}}
     call_command("collectstatic", interactive=False, verbosity=0)
 
-    html = render(BELL, ada)
+    html = render(BELL + TOASTS, ada)
 
-    paths = re.findall(r'"/?static/(notifications/[^"]+)"', html)
-    assert len(paths) == 8
+    paths = set(re.findall(r'"/?static/(notifications/[^"]+)"', html))
+    assert len(paths) == 11
     for path in paths:
         assert re.search(r"\.[0-9a-f]{12}\.(js|css)$", path)
         # Nothing is imported from a script: such a path would not be hashed.

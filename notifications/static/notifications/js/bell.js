@@ -7,16 +7,13 @@
  */
 
 const TROUBLE_MS = 5_000;
-const ANNOUNCE_MS = 1_000;
 
 let panels = 0;
 
 class NotificationBell extends HTMLElement {
   #listening;
   #trouble;
-  #announcement;
   #counted = new Set(); // ids added to the counts since the server last counted
-  #arrived = [];
 
   connectedCallback() {
     this.#listening = new AbortController();
@@ -36,7 +33,6 @@ class NotificationBell extends HTMLElement {
   disconnectedCallback() {
     this.#listening.abort();
     clearTimeout(this.#trouble);
-    clearTimeout(this.#announcement);
   }
 
   get #toggle() {
@@ -76,7 +72,6 @@ class NotificationBell extends HTMLElement {
     const asOf = Number(this.dataset.asOf);
     // Announced before the server last counted: counted already.
     if (replaces || !at || at <= asOf) return;
-    this.#announce(notification);
     if (Date.parse(notification.publish_at) * 1000 <= asOf) {
       // Published before, announced after: perhaps counted. The server knows.
       this.dispatchEvent(new CustomEvent("notifications:refetch", { bubbles: true }));
@@ -110,9 +105,9 @@ class NotificationBell extends HTMLElement {
   #show() {
     const { unread, limit, label, labelNone, labelMany, badgeCounts } = this.dataset;
     const counted = Number(this.dataset[badgeCounts]);
+    const text = counted >= Number(limit) ? `${Number(limit) - 1}+` : String(counted);
     const badge = this.querySelector("[data-badge]");
     if (badge) {
-      const text = counted >= Number(limit) ? `${Number(limit) - 1}+` : String(counted);
       if (badge.textContent !== text) badge.textContent = text;
       badge.hidden = counted === 0;
     }
@@ -120,24 +115,6 @@ class NotificationBell extends HTMLElement {
     if (Number(unread) === 0) name = labelNone;
     else if (Number(unread) >= Number(limit)) name = labelMany;
     this.#toggle.setAttribute("aria-label", name);
-  }
-
-  /** Tell assistive technology, once for what comes in a burst. */
-  #announce({ id }) {
-    this.#arrived.push(id);
-    clearTimeout(this.#announcement);
-    this.#announcement = setTimeout(() => {
-      const [first] = this.#arrived;
-      const count = this.#arrived.length;
-      this.#arrived = [];
-      const title = this.querySelector(
-        `[data-notification="${Number(first)}"] [data-slot="title"]`,
-      );
-      this.querySelector("[data-announce]").textContent =
-        count === 1 && title
-          ? title.textContent
-          : this.dataset.arrivedMany.replace("{count}", String(count));
-    }, ANNOUNCE_MS);
   }
 
   #tellConnection(status) {

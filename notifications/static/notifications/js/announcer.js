@@ -1,0 +1,76 @@
+/**
+ * <notification-announcer data-as-of data-arrived-many … lang>
+ *
+ * Tells assistive technology what arrived, by a text in one of two regions that the
+ * server rendered empty: an alert for errors, a status for the rest. Once for what
+ * comes in a burst, and never more often than every three seconds. Each tag brings
+ * one along; the first on the page speaks.
+ */
+
+// A burst is over when nothing came for so long, or has lasted for a pause.
+const QUIET_MS = 1_000;
+const PAUSE_MS = 3_000;
+const ERROR = 40;
+
+class NotificationAnnouncer extends HTMLElement {
+  #listening;
+  #waiting = [];
+  #waitingSince;
+  #timer;
+  #spokeAt = -Infinity;
+
+  connectedCallback() {
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    const hear = (name, react) => {
+      const listen = ({ detail }) => react(detail);
+      document.addEventListener(`notifications:${name}`, listen, { signal });
+    };
+    hear("received", (notification) => this.#receive(notification));
+    hear("state", ({ as_of: asOf }) => {
+      this.dataset.asOf = Math.max(asOf, Number(this.dataset.asOf));
+    });
+  }
+
+  disconnectedCallback() {
+    this.#listening.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #receive(notification) {
+    const { at, read, replaces } = notification;
+    // Of what the page's counts include already, the bell's name tells.
+    if (replaces || read || !at || at <= Number(this.dataset.asOf)) return;
+    const now = Date.now();
+    if (!this.#waiting.length) this.#waitingSince = now;
+    this.#waiting.push(notification);
+    const isOverAt = Math.min(now + QUIET_MS, this.#waitingSince + PAUSE_MS);
+    const dueAt = Math.max(isOverAt, this.#spokeAt + PAUSE_MS);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#speak(), dueAt - now);
+  }
+
+  #speak() {
+    const arrived = this.#waiting.splice(0);
+    if (document.querySelector("notification-announcer") !== this) return;
+    this.#spokeAt = Date.now();
+    const count = String(arrived.length);
+    const text =
+      arrived.length === 1
+        ? this.#title(arrived[0])
+        : this.dataset.arrivedMany.replace("{count}", count);
+    const isUrgent = arrived.some(({ level }) => level >= ERROR);
+    this.querySelector(isUrgent ? "[data-alert]" : "[data-announce]").textContent = text;
+  }
+
+  #title({ title, translations, level_name: levelName }) {
+    const language = this.lang.toLowerCase();
+    const words = translations?.[language] ?? translations?.[language.split("-")[0]];
+    const label = this.getAttribute(`data-level-${levelName}`);
+    return (label ? `${label}: ` : "") + (words?.title || title);
+  }
+}
+
+if (!customElements.get("notification-announcer")) {
+  customElements.define("notification-announcer", NotificationAnnouncer);
+}
