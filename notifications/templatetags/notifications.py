@@ -48,7 +48,9 @@ register = template.Library()
 
 
 @register.inclusion_tag("notifications/bell.html", takes_context=True)
-def notification_bell(context: Context, *, events: str = "") -> dict[str, Any]:
+def notification_bell(
+    context: Context, *, title: bool = True, events: str = ""
+) -> dict[str, Any]:
     """
     Render the bell: a link to the inbox with a badge.
 
@@ -56,6 +58,7 @@ def notification_bell(context: Context, *, events: str = "") -> dict[str, Any]:
     what happens without a reload.
 
     Args:
+        title: Whether the page's title begins with the badge's count, ``(3) ``.
         events: Names of the project's own events that the page listens to,
             separated by spaces, besides progress, status, complete, failed,
             log and token.
@@ -75,6 +78,7 @@ def notification_bell(context: Context, *, events: str = "") -> dict[str, Any]:
         "panel_size": PANEL_SIZE,
         "where": Filter(),
         "live": True,
+        "title": title,
     }
 
 

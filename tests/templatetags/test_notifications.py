@@ -129,7 +129,7 @@ def test_a_level_is_said_in_words(ada, render):
     assert ">Error:</span>" in render(LIST, ada)
 
 
-@pytest.mark.parametrize(("source", "count"), [(BELL, 7), (LIST, 7), (TOASTS, 9)])
+@pytest.mark.parametrize(("source", "count"), [(BELL, 8), (LIST, 8), (TOASTS, 10)])
 def test_each_script_carries_the_nonce(ada, render, source, count):
     html = render(source, ada, csp_nonce="r4nd0m")
 
@@ -215,6 +215,15 @@ def test_a_block_of_a_toast_can_be_filled(ada, render, settings, tmp_path):
     assert "data-close" in html
 
 
+@pytest.mark.parametrize(
+    ("arguments", "is_counted"), [("", True), ("title=False", False)]
+)
+def test_a_bell_says_whether_the_title_counts(ada, render, arguments, is_counted):
+    html = render(f"{{% notification_bell {arguments} %}}", ada)
+
+    assert ("data-title" in html) is is_counted
+
+
 def test_buttons_lead_back_to_the_page(ada, render):
     assert '<input type="hidden" name="next" value="/page/?x=1">' in render(LIST, ada)
 
@@ -257,7 +266,7 @@ def test_static_files_may_be_hashed(ada, render, settings, tmp_path):
     html = render(BELL + TOASTS, ada)
 
     paths = set(re.findall(r'"/?static/(notifications/[^"]+)"', html))
-    assert len(paths) == 11
+    assert len(paths) == 12
     for path in paths:
         assert re.search(r"\.[0-9a-f]{12}\.(js|css)$", path)
         # Nothing is imported from a script: such a path would not be hashed.

@@ -3,7 +3,8 @@
  *
  * Turns the link to the inbox into a button that opens the panel, and keeps badge
  * and label up to date. Without JavaScript both stay as rendered. Knows nothing
- * of the connection: it hears DOM events, whoever sends them.
+ * of the connection: it hears DOM events, whoever sends them. Dispatches
+ * notifications:count {count, text}, what its badge says.
  */
 
 const TROUBLE_MS = 5_000;
@@ -115,6 +116,10 @@ class NotificationBell extends HTMLElement {
     if (Number(unread) === 0) name = labelNone;
     else if (Number(unread) >= Number(limit)) name = labelMany;
     this.#toggle.setAttribute("aria-label", name);
+    const detail = { count: counted, text };
+    this.dispatchEvent(
+      new CustomEvent("notifications:count", { bubbles: true, detail }),
+    );
   }
 
   #tellConnection(status) {
