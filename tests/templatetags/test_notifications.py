@@ -129,7 +129,7 @@ def test_a_level_is_said_in_words(ada, render):
     assert ">Error:</span>" in render(LIST, ada)
 
 
-@pytest.mark.parametrize(("source", "count"), [(BELL, 8), (LIST, 8), (TOASTS, 10)])
+@pytest.mark.parametrize(("source", "count"), [(BELL, 9), (LIST, 9), (TOASTS, 11)])
 def test_each_script_carries_the_nonce(ada, render, source, count):
     html = render(source, ada, csp_nonce="r4nd0m")
 
@@ -266,7 +266,7 @@ def test_static_files_may_be_hashed(ada, render, settings, tmp_path):
     html = render(BELL + TOASTS, ada)
 
     paths = set(re.findall(r'"/?static/(notifications/[^"]+)"', html))
-    assert len(paths) == 12
+    assert len(paths) == 13
     for path in paths:
         assert re.search(r"\.[0-9a-f]{12}\.(js|css)$", path)
         # Nothing is imported from a script: such a path would not be hashed.
