@@ -25,7 +25,7 @@ def plural_forms(text: Any) -> str:
     forms = {}
     for name, number in SAMPLES.items():
         # Not by the text of the number: a language may write it in words.
-        forms[name] = str(text % {"count": _Count(number)})
+        forms[name] = str(text % {"count": _Count(number), "counter": _Count(number)})
     return json.dumps(forms, ensure_ascii=False)
 
 

@@ -36,11 +36,14 @@ ITEMS = "notifications/items/{}.html"
 
 PLURALS = {
     "new": ngettext_lazy("%(count)s new", "%(count)s new", "count"),
+    "more": ngettext_lazy("+%(count)s more", "+%(count)s more", "count"),
     "arrived": ngettext_lazy(
         "%(count)s new notification", "%(count)s new notifications", "count"
     ),
     "unread": ngettext_lazy(
-        "Notifications, %(count)s unread", "Notifications, %(count)s unread", "count"
+        "Notifications, %(counter)s unread",
+        "Notifications, %(counter)s unread",
+        "counter",
     ),
 }
 

@@ -1,5 +1,5 @@
 /**
- * <notification-announcer data-as-of data-arrived-many … lang>
+ * <notification-announcer data-as-of data-arrived … lang>
  *
  * Tells assistive technology what arrived, by a text in one of two regions that the
  * server rendered empty: an alert for errors, a status for the rest. Once for what
@@ -11,6 +11,13 @@
 const QUIET_MS = 1_000;
 const PAUSE_MS = 3_000;
 const ERROR = 40;
+
+/** Return *forms*, a JSON object by the names of Intl.PluralRules, for *count*. */
+function plural(forms, count, language) {
+  const { [new Intl.PluralRules(language).select(count)]: form, other } =
+    JSON.parse(forms);
+  return (form ?? other).replace("{count}", String(count));
+}
 
 class NotificationAnnouncer extends HTMLElement {
   #listening;
@@ -54,13 +61,13 @@ class NotificationAnnouncer extends HTMLElement {
     const arrived = this.#waiting.splice(0);
     if (document.querySelector("notification-announcer") !== this) return;
     this.#spokeAt = Date.now();
-    const count = String(arrived.length);
     const text =
       arrived.length === 1
         ? this.#title(arrived[0])
-        : this.dataset.arrivedMany.replace("{count}", count);
+        : plural(this.dataset.arrived, arrived.length, this.lang);
     const isUrgent = arrived.some(({ level }) => level >= ERROR);
-    this.querySelector(isUrgent ? "[data-alert]" : "[data-announce]").textContent = text;
+    this.querySelector(isUrgent ? "[data-alert]" : "[data-announce]").textContent =
+      text;
   }
 
   #title({ title, translations, level_name: levelName }) {

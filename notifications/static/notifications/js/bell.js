@@ -11,6 +11,13 @@ const TROUBLE_MS = 5_000;
 
 let panels = 0;
 
+/** Return *forms*, a JSON object by the names of Intl.PluralRules, for *count*. */
+function plural(forms, count, language) {
+  const { [new Intl.PluralRules(language).select(count)]: form, other } =
+    JSON.parse(forms);
+  return (form ?? other).replace("{count}", String(count));
+}
+
 class NotificationBell extends HTMLElement {
   #listening;
   #trouble;
@@ -112,7 +119,7 @@ class NotificationBell extends HTMLElement {
       if (badge.textContent !== text) badge.textContent = text;
       badge.hidden = counted === 0;
     }
-    let name = label.replace("{count}", unread);
+    let name = plural(label, Number(unread), this.lang);
     if (Number(unread) === 0) name = labelNone;
     else if (Number(unread) >= Number(limit)) name = labelMany;
     this.#toggle.setAttribute("aria-label", name);

@@ -1,5 +1,5 @@
 /**
- * <notification-desktop data-arrived-many data-inbox data-cursor … lang>
+ * <notification-desktop data-arrived data-inbox data-cursor … lang>
  *
  * A switch for notifications of the operating system, for who asks for them: nothing
  * is asked of anybody before they turn it on, and the choice is this browser's. They
@@ -79,6 +79,13 @@ class Hold {
   }
 }
 
+/** Return *forms*, a JSON object by the names of Intl.PluralRules, for *count*. */
+function plural(forms, count, language) {
+  const { [new Intl.PluralRules(language).select(count)]: form, other } =
+    JSON.parse(forms);
+  return (form ?? other).replace("{count}", String(count));
+}
+
 class NotificationDesktop extends HTMLElement {
   #listening;
   #choice = new Choice();
@@ -96,12 +103,17 @@ class NotificationDesktop extends HTMLElement {
     hear(document, "notifications:state", ({ detail: { read, archived } }) =>
       this.#withdraw([...(read ?? []), ...(archived ?? [])]),
     );
-    hear(document, "notifications:removed", ({ detail: { ids } }) => this.#withdraw(ids));
+    hear(document, "notifications:removed", ({ detail: { ids } }) =>
+      this.#withdraw(ids),
+    );
     hear(document, "visibilitychange", () => this.#follow());
     hear(window, "storage", () => this.#follow());
     hear(window, "pageshow", () => this.#follow());
     // A page that is stopped lets nobody else in.
-    for (const [target, name] of [[window, "pagehide"], [document, "freeze"]]) {
+    for (const [target, name] of [
+      [window, "pagehide"],
+      [document, "freeze"],
+    ]) {
       hear(target, name, () => this.#letGo());
     }
     hear(this.#switch, "click", () => this.#choose());
@@ -166,7 +178,7 @@ class NotificationDesktop extends HTMLElement {
     this.#recent.push(now);
     const count = this.#recent.length;
     if (count > MOST) {
-      const text = this.dataset.arrivedMany.replace("{count}", String(count));
+      const text = plural(this.dataset.arrived, count, this.lang);
       this.#show(text, { tag: "notifications" }, this.dataset.inbox);
       return;
     }

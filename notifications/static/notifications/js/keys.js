@@ -15,8 +15,10 @@ const ACTIONS = {
 };
 
 function isTyping({ target }) {
-  return target.matches("textarea, select, [contenteditable]") ||
-    (target.matches("input") && target.type !== "checkbox");
+  return (
+    target.matches("textarea, select, [contenteditable]") ||
+    (target.matches("input") && target.type !== "checkbox")
+  );
 }
 
 function focusOn(row) {
@@ -25,7 +27,8 @@ function focusOn(row) {
 
 document.addEventListener("keydown", (event) => {
   const rows = event.target.closest?.("notification-list [data-rows]");
-  if (!rows || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+  if (!rows || event.ctrlKey || event.metaKey || event.altKey || isTyping(event))
+    return;
   if (rows.closest('[data-keys="off"]')) return;
   const row = event.target.closest("[data-notification]");
   const move = MOVES[event.key];

@@ -31,6 +31,13 @@ function safeUrl(url) {
   }
 }
 
+/** Return *forms*, a JSON object by the names of Intl.PluralRules, for *count*. */
+function plural(forms, count, language) {
+  const { [new Intl.PluralRules(language).select(count)]: form, other } =
+    JSON.parse(forms);
+  return (form ?? other).replace("{count}", String(count));
+}
+
 /** Return the day of *moment* in this browser's time zone, to compare. */
 const dayOf = (moment) => new Date(moment).toDateString();
 
@@ -139,7 +146,7 @@ class NotificationList extends HTMLElement {
 
   #make(notification, old) {
     const name = `template[data-category="${CSS.escape(notification.category)}"]`;
-    const template = 
+    const template =
       this.querySelector(name) ?? this.querySelector("template:not([data-category])");
     const row = template.content.firstElementChild.cloneNode(true);
     this.#fill(row, notification);
@@ -274,9 +281,7 @@ class NotificationList extends HTMLElement {
     const count = this.#waiting.size;
     this.#pill.hidden = count === 0;
     if (!count) return;
-    const forms = JSON.parse(this.dataset.new);
-    const form = forms[new Intl.PluralRules(this.lang).select(count)] ?? forms.other;
-    this.#pill.textContent = form.replace("{count}", String(count));
+    this.#pill.textContent = plural(this.dataset.new, count, this.lang);
   }
 
   #showWaiting() {

@@ -92,7 +92,12 @@
     #replay(port, since) {
       if (since < this.#keptSince) {
         const data = { reason: "joined-late" };
-        const event = { name: "reset", data, cursor: this.#cursor, heardAt: Date.now() };
+        const event = {
+          name: "reset",
+          data,
+          cursor: this.#cursor,
+          heardAt: Date.now(),
+        };
         this.#post(port, { type: "event", ...event });
         return;
       }

@@ -23,7 +23,8 @@ document.addEventListener("change", ({ target }) => {
   const list = target.closest("notification-list");
   if (!list) return;
   if (target.closest("[data-tick-all]")) {
-    for (const box of list.querySelectorAll("[data-tick]")) box.checked = target.checked;
+    for (const box of list.querySelectorAll("[data-tick]"))
+      box.checked = target.checked;
   }
   refresh(list);
 });

@@ -1,5 +1,5 @@
 /**
- * <notification-toasts data-cursor data-inbox data-more data-arrived-many … lang>
+ * <notification-toasts data-cursor data-inbox data-more data-arrived … lang>
  *
  * Shows what arrives for a while in a corner of the tab in front, and no more of it
  * than can be read: three at a time, the rest as one toast that counts them. Not
@@ -57,6 +57,13 @@ class Front {
       // Forbidden, or full.
     }
   }
+}
+
+/** Return *forms*, a JSON object by the names of Intl.PluralRules, for *count*. */
+function plural(forms, count, language) {
+  const { [new Intl.PluralRules(language).select(count)]: form, other } =
+    JSON.parse(forms);
+  return (form ?? other).replace("{count}", String(count));
 }
 
 class NotificationToasts extends HTMLElement {
@@ -200,12 +207,12 @@ class NotificationToasts extends HTMLElement {
       this.#reveal();
     }
     this.#summed.push(...levels);
-    const { arrivedMany, more, inbox } = this.dataset;
-    const text = this.#singles.length ? more : arrivedMany;
+    const { arrived, more, inbox } = this.dataset;
+    const forms = this.#singles.length ? more : arrived;
     this.#summary.fill({
       level: Math.max(...this.#summed),
       url: inbox,
-      texts: { title: text.replace("{count}", String(this.#summed.length)) },
+      texts: { title: plural(forms, this.#summed.length, this.lang) },
     });
   }
 
