@@ -266,7 +266,7 @@ def test_static_files_may_be_hashed(ada, render, settings, tmp_path):
     html = render(BELL + TOASTS, ada)
 
     paths = set(re.findall(r'"/?static/(notifications/[^"]+)"', html))
-    assert len(paths) == 13
+    assert len(paths) == 15
     for path in paths:
         assert re.search(r"\.[0-9a-f]{12}\.(js|css)$", path)
         # Nothing is imported from a script: such a path would not be hashed.
