@@ -47,7 +47,7 @@ def test_the_wheel_holds_every_file_of_the_app(wheel):
     expected = {
         f"notifications/{path.relative_to(PACKAGE).as_posix()}"
         for path in PACKAGE.rglob("*")
-        if path.is_file() and path.suffix not in {".pyc", ".po"}
+        if path.is_file() and path.suffix != ".pyc"
     }
 
     assert expected <= set(wheel)
@@ -61,3 +61,5 @@ def test_the_wheel_holds_what_is_not_python(wheel):
     assert "notifications/templates/notifications/" in inside
     assert "notifications/static/notifications/js/" in inside
     assert "notifications/static/notifications/css/" in inside
+    assert "notifications/locale/ar/LC_MESSAGES/django.mo" in wheel
+    assert "notifications/locale/ar/LC_MESSAGES/django.po" in wheel
