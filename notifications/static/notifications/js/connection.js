@@ -98,6 +98,7 @@ class Connection {
 
   open() {
     if (this.#port) return;
+    clearTimeout(this.#hiding);
     if (this.#mayShare && this.#joinWorker()) return;
     this.#joinTab();
   }
@@ -181,7 +182,10 @@ class Connection {
   hide() {
     if (this.#transport !== "tab") return;
     clearTimeout(this.#hiding);
-    this.#hiding = setTimeout(() => this.close(), HIDDEN_MS);
+    this.#hiding = setTimeout(() => {
+      // The back/forward cache stops timers, and they go on when Back was pressed.
+      if (!isVisible()) this.close();
+    }, HIDDEN_MS);
   }
 
   /** The page's timers stop: what it holds itself it must let go now. */
