@@ -7,6 +7,7 @@ path was asked for, also by what no page shows, like a shared worker.
 
 import asyncio
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -43,7 +44,6 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
         self._listener = None
-        self._tasks = set()
         self._writers = set()
         self._flowing = asyncio.Event()
         self._answer: Callable[[str], bytes | None] = lambda path: None
@@ -104,17 +104,29 @@ class Relay:
         self._answer = lambda path: None
         self._flowing.set()
         if self._listener is None:
-            self._listener = await asyncio.start_server(
-                self._serve, "127.0.0.1", self.port, backlog=512
-            )
+            self._listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+            self._listener.setblocking(False)
+            self._loop.add_reader(self._listener, self._let_in)
+
+    def _let_in(self):
+        # asyncio's own server lets connections in that its end forgets to close.
+        with suppress(BlockingIOError):
+            connection, _ = self._listener.accept()
+            connection.setblocking(False)
+            self._loop.create_task(self._serve(connection))
+
+    def _close(self):
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
 
     async def _drop(self):
         for writer in self._writers:
             writer.transport.abort()
 
     async def _refuse(self):
-        self._listener.close()
-        self._listener = None
+        self._close()
         await self._drop()
 
     async def _hold(self):
@@ -125,14 +137,15 @@ class Relay:
         await self._drop()
 
     async def _leave(self):
-        if self._listener is not None:
-            self._listener.close()
+        self._close()
         self._flowing.set()
-        await self._drop()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._drop()
+            await asyncio.wait(others, timeout=0.1)
+        await asyncio.sleep(0)  # what was closed last is so in the loop's next turn
 
-    async def _serve(self, from_browser, to_browser):
+    async def _serve(self, connection):
+        from_browser, to_browser = await asyncio.open_connection(sock=connection)
         with self._followed(to_browser), suppress(OSError):
             to_site = None
             try:
@@ -180,13 +193,12 @@ class Relay:
 
     @contextmanager
     def _followed(self, writer):
-        """Have ``drop()`` and the end reach this task and its *writer*."""
-        task = asyncio.current_task()
-        self._tasks.add(task)
+        """Have ``drop()`` reach *writer*."""
         self._writers.add(writer)
         try:
             yield
         finally:
-            self._tasks.discard(task)
             self._writers.discard(writer)
+            if self._listener is None:
+                writer.transport.abort()  # nobody is left to wait until it is flushed
             writer.close()

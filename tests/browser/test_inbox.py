@@ -12,6 +12,8 @@ from tests.waiting import eventually
 
 from .pages import wait_for_status
 
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
+
 MINUTE = timedelta(minutes=1)
 
 
@@ -148,6 +150,7 @@ def test_nothing_moves_under_somebody_who_reads_further_down(ada, inbox):
     notify(ada, "Two")
     pill = page.locator("main [data-pill]")
     expect(pill).to_have_text("2 new")
+    expect(pill).to_be_in_viewport()
 
     assert rows.last.bounding_box()["y"] == before
     pill.click()
