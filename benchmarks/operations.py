@@ -12,12 +12,14 @@ from notifications import clock
 from notifications.bus import bus
 from notifications.events import Cursor
 from notifications.hub import Hub
-from notifications.inbox import Inbox
+from notifications.inbox import Filter, Inbox, View
 from notifications.models import Notification
 from notifications.sweeper import Sweeper
 
 from .dataset import Dataset
 from .explain import Statement, explain
+
+UNREAD = Filter(View.UNREAD)
 
 DUE = 5
 
@@ -56,8 +58,8 @@ def _of_inbox(user: Any, whose: str, now: datetime) -> Iterator[Operation]:
     runs: dict[str, Callable[[], Any]] = {
         "page, first": inbox.page,
         "page, deep": lambda: inbox.page(before=deep),
-        "page, first, unread": lambda: inbox.page(unread=True),
-        "page, deep, unread": lambda: inbox.page(before=deep, unread=True),
+        "page, first, unread": lambda: inbox.page(where=UNREAD),
+        "page, deep, unread": lambda: inbox.page(before=deep, where=UNREAD),
         "counts": inbox.counts,
         "replay of 5 minutes": lambda: inbox.replay(missed, now),
     }
