@@ -11,6 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from . import bus
@@ -143,6 +144,20 @@ def _authenticates(middleware: Any) -> bool:
     return isinstance(middleware, type) and issubclass(
         middleware, AuthenticationMiddleware
     )
+
+
+@register(TAG)
+def check_urls(**kwargs: Any) -> Iterator[CheckMessage]:
+    try:
+        reverse("notifications:inbox")
+    except NoReverseMatch:
+        yield Error(
+            "No URL leads to the inbox, the stream and the rest: the app's URLs are "
+            "not included.",
+            hint='Add path("notifications/", include("notifications.urls")) to '
+            f"{settings.ROOT_URLCONF}.",
+            id="notifications.E003",
+        )
 
 
 @register(TAG)

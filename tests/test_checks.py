@@ -157,3 +157,13 @@ def test_replaced_threads_are_named(monkeypatch, module, patched):
     monkeypatch.setitem(sys.modules, module, patched)
 
     assert [message.id for message in found()] == ["notifications.W006"]
+
+
+def test_urls_that_are_not_included_are_an_error_with_the_line_to_add(settings):
+    settings.ROOT_URLCONF = "tests.nourls"
+
+    [message] = found()
+
+    assert message.id == "notifications.E003"
+    assert 'include("notifications.urls")' in message.hint
+    assert "tests.nourls" in message.hint

@@ -1,0 +1,3 @@
+"""The URLs of a project that has forgotten the app's."""
+
+urlpatterns = []
