@@ -13,6 +13,7 @@ from django.db import router, transaction
 from django.db.models import QuerySet
 
 from . import audiences, outbox
+from .broadcasts import check_ending, choose
 from .bus import bus
 from .conf import conf
 from .constants import BATCH_SIZE, INSERT_SIZE, Placement
@@ -120,14 +121,15 @@ def broadcast(
             ``group:<pk>``, ``users`` or a project's own.
         users: Whom the audience ``users`` reaches: a list chosen for this one.
         placement: A ``notifications.constants.Placement``.
-        dismissible: Whether users may put it away.
+        dismissible: Whether users may put it away; if not, it has to expire.
         created_by: The admin who wrote it.
 
     The rest, what it returns and what it promises are as with notify().
 
     Raises:
         UnknownAudience: No such audience; the message names those there are.
-        InvalidNotification: As with notify(), or *users* does not fit *audience*.
+        InvalidNotification: As with notify(), or *users* does not fit *audience*,
+            or it would never go away.
     """
     audiences.get(audience)
     if (audience == audiences.USERS) != (users is not None):
@@ -140,11 +142,13 @@ def broadcast(
         "placement": _placement(placement),
         "dismissible": dismissible,
         "created_by": created_by,
+        "published_by": created_by,
     }
+    check_ending(dismissible, fields["expires_at"], begins=fields["publish_at"])
     with transaction.atomic(using=router.db_for_write(Notification)):
         [row] = _store([Notification(**fields)])
         if users is not None:
-            row.users.add(*_pks(users))
+            choose(row, _pks(users))
     return row
 
 

@@ -157,7 +157,7 @@ def _of_group(group: Group) -> Audience:
     def users() -> Users:
         if not _has_field("groups"):
             return get_user_model()._default_manager.none()
-        return _active_users().filter(groups=group)
+        return active_users().filter(groups=group)
 
     def includes(user: AbstractBaseUser) -> bool:
         return users().filter(pk=user.pk).exists()
@@ -178,7 +178,8 @@ def _is_active(user: AbstractBaseUser) -> bool:
     return bool(user.is_active)
 
 
-def _active_users() -> Users:
+def active_users() -> Users:
+    """Return the users who can sign in."""
     users = get_user_model()._default_manager.all()
     return users.filter(is_active=True) if _has_field("is_active") else users
 
@@ -186,14 +187,14 @@ def _active_users() -> Users:
 def _staff_users() -> Users:
     if not _has_field("is_staff"):
         return get_user_model()._default_manager.none()
-    return _active_users().filter(is_staff=True)
+    return active_users().filter(is_staff=True)
 
 
 def _no_users() -> Users:
     return get_user_model()._default_manager.none()
 
 
-register(EVERYONE, _("Everyone"), users=_active_users, includes=_is_active)
+register(EVERYONE, _("Everyone"), users=active_users, includes=_is_active)
 register(
     STAFF,
     _("Staff"),

@@ -34,3 +34,5 @@ BATCH_SIZE = 500
 INSERT_SIZE = 1000
 # Counts stop here: the badge shows "99+", and no query reads more rows than this.
 COUNT_LIMIT = 100
+# Whoever reaches more users than that says how many, in figures.
+LARGE_AUDIENCE = 10_000

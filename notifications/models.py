@@ -123,6 +123,17 @@ class Notification(models.Model):
         verbose_name=_("created by"),
     )
 
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,  # the index below costs only those rows that have it
+        verbose_name=_("sent by"),
+    )
+
     placement = models.CharField(
         _("placement"),
         max_length=10,
@@ -244,6 +255,12 @@ class Notification(models.Model):
                 condition=Q(expires_at__isnull=False),
                 name="notification_expires",
             ),
+            # For the day on which that user is deleted.
+            models.Index(
+                fields=["published_by"],
+                condition=Q(published_by__isnull=False),
+                name="notification_published_by",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -308,6 +325,9 @@ class Broadcast(Notification):
         proxy = True
         verbose_name = _("broadcast")
         verbose_name_plural = _("broadcasts")
+        # Apart from writing one: who may put a draft before everybody's eyes, and
+        # move, recall or correct what is there.
+        permissions = [("send_broadcast", _("Can send broadcasts"))]
 
 
 class Receipt(models.Model):

@@ -43,21 +43,6 @@ def announce_on_commit(notifications: Sequence[Notification]) -> None:
     transaction.on_commit(hook, using=router.db_for_write(Notification), robust=True)
 
 
-def publish(draft: Notification) -> bool:
-    """
-    Make *draft* due now; return False if it was published before.
-
-    One conditional UPDATE, so that of two admins, or two clicks, one publishes.
-    """
-    now = clock.now()
-    drafts = Notification.objects.using(router.db_for_write(Notification))
-    if not drafts.filter(pk=draft.pk, publish_at=None).update(publish_at=now):
-        return False
-    draft.publish_at = now
-    announce_on_commit([draft])
-    return True
-
-
 def poke_on_commit() -> None:
     """Have every hub sweep at once: a schedule or an expiry has changed."""
     using = router.db_for_write(Notification)
@@ -74,7 +59,8 @@ def announce(pending: NotificationQuerySet) -> int:
     total = 0
     while True:
         rows, more = _stamp(pending)
-        for message in messages(rows):
+        # What expired, or was recalled, before anybody announced it is over.
+        for message in messages(row for row in rows if not _is_over(row)):
             bus.send("notifications", **message)
         if rows:
             signals.notification_announced.send_robust(Notification, notifications=rows)
@@ -103,17 +89,21 @@ def messages(rows: Iterable[Notification]) -> Iterator[dict[str, Any]]:
 
     Personal rows with equal content share a message: the content once, and up
     to 500 ``[recipient, id]`` pairs. A broadcast is one message with its
-    audience, or with pairs where the audience is a hand-picked list.
+    audience; where that is a hand-picked list, messages with pairs that say
+    ``"broadcast": True``.
     """
     shared: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {}
     for row in rows:
         content = {"data": payload(row), "at": to_microseconds(_announced_at(row))}
         if row.is_broadcast and row.audience != USERS:
             yield {**content, "audience": row.audience, "id": row.pk}
-            continue
-        key = json.dumps([row.pk if row.is_broadcast else None, content])
-        _, pairs = shared.setdefault(key, (content, []))
-        pairs += ([recipient, row.pk] for recipient in recipients(row))
+        elif row.is_broadcast:
+            chosen = [[recipient, row.pk] for recipient in recipients(row)]
+            for batch in _batches(chosen):
+                yield {**content, "to": batch, "broadcast": True}
+        else:
+            _, pairs = shared.setdefault(json.dumps(content), (content, []))
+            pairs.append([str(row.recipient_id), row.pk])
     for content, pairs in shared.values():
         for batch in _batches(pairs):
             yield {**content, "to": batch}
@@ -162,6 +152,10 @@ def _stamp(pending: NotificationQuerySet) -> tuple[list[Notification], bool]:
 
 def _poke() -> None:
     bus.send("poke")
+
+
+def _is_over(row: Notification) -> bool:
+    return row.expires_at is not None and row.expires_at <= _announced_at(row)
 
 
 def _announced_at(row: Notification) -> datetime:

@@ -458,10 +458,25 @@ def test_chosen_users_and_another_audience_do_not_go_together(ada):
 
 
 def test_a_broadcast_knows_who_wrote_it_and_where_it_is_shown(ada):
-    row = broadcast("Hello", created_by=ada, placement="banner", dismissible=False)
+    soon = timezone.now() + timedelta(hours=1)
+    row = broadcast(
+        "Hello",
+        created_by=ada,
+        placement="banner",
+        dismissible=False,
+        expires_at=soon,
+    )
 
     row.refresh_from_db()
-    assert (row.created_by, row.placement, row.dismissible) == (ada, "banner", False)
+    assert (row.created_by, row.published_by) == (ada, ada)
+    assert (row.placement, row.dismissible) == ("banner", False)
+
+
+def test_a_broadcast_that_would_stay_for_good_is_refused():
+    with pytest.raises(InvalidNotification, match="stay for good"):
+        broadcast("Hello", dismissible=False)
+
+    assert not Notification.objects.exists()
 
 
 def test_an_unknown_placement_is_refused():

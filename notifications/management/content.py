@@ -6,6 +6,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -49,6 +51,21 @@ def content(options: dict[str, Any]) -> dict[str, Any]:
     names = ("body", "url", "category", "dedupe_key", "publish_at", "expires_at")
     level = Level[options["level"].upper()]
     return {"level": level, **{name: options[name] for name in names}}
+
+
+def find_user(name: str) -> Any:
+    """
+    Return the user called *name*.
+
+    Raises:
+        CommandError: There is none.
+    """
+    users = get_user_model()._default_manager
+    try:
+        return users.get_by_natural_key(name)
+    except get_user_model().DoesNotExist:
+        field = get_user_model().USERNAME_FIELD
+        raise CommandError(f"No user has the {field} {name!r}.") from None
 
 
 def _moment(text: str) -> datetime:

@@ -197,6 +197,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "published_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="sent by",
+                    ),
+                ),
+                (
                     "recipient",
                     models.ForeignKey(
                         blank=True,
@@ -240,6 +253,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "broadcast",
                 "verbose_name_plural": "broadcasts",
+                "permissions": [("send_broadcast", "Can send broadcasts")],
                 "proxy": True,
                 "indexes": [],
                 "constraints": [],
@@ -343,6 +357,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("expires_at__isnull", False)),
                 fields=["expires_at"],
                 name="notification_expires",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="notification",
+            index=models.Index(
+                condition=models.Q(("published_by__isnull", False)),
+                fields=["published_by"],
+                name="notification_published_by",
             ),
         ),
         migrations.AddConstraint(

@@ -73,6 +73,58 @@ def test_broadcast_to_an_unknown_audience_names_those_there_are():
         call_command("broadcast", "Hello", audience="stuff")
 
 
+def test_broadcast_takes_what_the_admins_form_takes(ada, bob):
+    later = timezone.now() + DAY
+
+    call_command(
+        "broadcast",
+        "Hello",
+        "--audience=users",
+        f"--users={ada.get_username()}",
+        "--placement=banner",
+        "--not-dismissible",
+        f"--expires-at={later.isoformat()}",
+        '--translations={"de": {"title": "Hallo"}}',
+    )
+
+    row = Notification.objects.get()
+    assert list(row.users.all()) == [ada]
+    assert (row.placement, row.dismissible) == ("banner", False)
+    assert row.expires_at == later
+    assert row.translations == {"de": {"title": "Hallo"}}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--not-dismissible"], "stay for good"),
+        (["--audience=users"], "users"),
+        (["--audience=users", "--users=nobody"], "nobody"),
+        (["--translations={"], "not JSON"),
+        (["--translations=[]"], "translations"),
+        (["--placement=sky"], "sky"),
+        (["--size=7"], "add --size 0"),
+    ],
+)
+def test_broadcast_refuses_what_the_admins_form_refuses(db, options, message):
+    with pytest.raises(CommandError, match=message):
+        call_command("broadcast", "Hello", *options)
+
+    assert stored() == []
+
+
+def test_broadcast_to_more_than_ten_thousand_is_told_how_many(ada, monkeypatch, capsys):
+    module = "notifications.management.commands.broadcast"
+    monkeypatch.setattr(f"{module}.LARGE_AUDIENCE", 0)
+
+    with pytest.raises(CommandError, match="add --size 1"):
+        call_command("broadcast", "Hello")
+    assert stored() == []
+
+    run("broadcast", "Hello", "--size=1", capsys=capsys)
+    assert len(stored()) == 1
+
+
 def test_prune_deletes_what_is_older_than_the_retention_and_no_more(ada, capsys):
     make_notification(ada, "old", age=91 * DAY)
     make_notification("everyone", "old too", age=91 * DAY)

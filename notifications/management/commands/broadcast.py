@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import json
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from notifications import audiences
 from notifications.api import broadcast
+from notifications.broadcasts import members
+from notifications.constants import LARGE_AUDIENCE, Placement
 from notifications.exceptions import NotificationsError
-from notifications.management.content import add_content, content, wait_until_sent
+from notifications.management.content import (
+    add_content,
+    content,
+    find_user,
+    wait_until_sent,
+)
 
 
 class Command(BaseCommand):
@@ -21,17 +29,69 @@ class Command(BaseCommand):
         parser.add_argument(
             "--audience",
             default=audiences.EVERYONE,
-            help="everyone (the default), staff, group:<pk>, or a project's own.",
+            help="everyone (the default), staff, group:<pk>, users, or your own.",
+        )
+        parser.add_argument(
+            "--users",
+            nargs="+",
+            default=[],
+            help="Whom the audience users consists of.",
+        )
+        parser.add_argument(
+            "--placement",
+            default=Placement.TOAST.value,
+            choices=Placement.values,
+            help="Where it is shown.",
+        )
+        parser.add_argument(
+            "--not-dismissible",
+            dest="dismissible",
+            action="store_false",
+            help="Users may not put it away; it has to expire.",
+        )
+        parser.add_argument(
+            "--translations",
+            type=_translations,
+            help='As JSON: {"de": {"title": "…", "body": "…"}}.',
+        )
+        parser.add_argument(
+            "--size",
+            type=int,
+            help=f"How many it reaches, to be given above {LARGE_AUDIENCE:,}.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        audience = options["audience"]
-        if audience == audiences.USERS:
-            raise CommandError("To reach chosen users, use the command notify.")
+        audience, users = options["audience"], options["users"]
+        chosen = [find_user(name) for name in users] or None
         try:
-            row = broadcast(options["title"], audience=audience, **content(options))
+            size = members(audience, [user.pk for user in chosen or []]).count()
+            self._check_size(size, options["size"])
+            row = broadcast(
+                options["title"],
+                audience=audience,
+                users=chosen,
+                placement=options["placement"],
+                dismissible=options["dismissible"],
+                translations=options["translations"],
+                **content(options),
+            )
         except NotificationsError as error:
             raise CommandError(error) from error
         wait_until_sent()
-        reached = audiences.get(audience).users().count()
-        self.stdout.write(f"Broadcast {row.pk} to {audience}: {reached} users now.")
+        self.stdout.write(f"Broadcast {row.pk} to {audience}: {size} users now.")
+
+    def _check_size(self, size: int, given: int | None) -> None:
+        if given is None and size <= LARGE_AUDIENCE:
+            return
+        if given != size:
+            said = "" if given is None else f", not {given}"
+            raise CommandError(
+                f"This reaches {size} users{said}. If that is right, add --size {size}."
+            )
+
+
+def _translations(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not JSON: {error}.") from None

@@ -10,7 +10,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from notifications.api import notify
 from notifications.exceptions import NotificationsError
-from notifications.management.content import add_content, content, wait_until_sent
+from notifications.management.content import (
+    add_content,
+    content,
+    find_user,
+    wait_until_sent,
+)
 
 
 class Command(BaseCommand):
@@ -22,18 +27,10 @@ class Command(BaseCommand):
         add_content(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        users = [self._user(name) for name in options["users"]]
+        users = [find_user(name) for name in options["users"]]
         try:
             stored = notify(users, options["title"], **content(options))
         except NotificationsError as error:
             raise CommandError(error) from error
         wait_until_sent()
         self.stdout.write(f"Notified {len(stored)}.")
-
-    def _user(self, name: str) -> Any:
-        users = get_user_model()._default_manager
-        try:
-            return users.get_by_natural_key(name)
-        except get_user_model().DoesNotExist:
-            field = get_user_model().USERNAME_FIELD
-            raise CommandError(f"No user has the {field} {name!r}.") from None
