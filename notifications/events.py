@@ -28,11 +28,12 @@ STATE: Final = "state"
 REMOVED: Final = "removed"
 RESET: Final = "reset"
 REFRESH: Final = "refresh"
+NUMBERS: Final = "numbers"
 PING: Final = "ping"
 BYE: Final = "bye"
 
 OWN_NAMES: Final = frozenset(
-    {HELLO, NOTIFICATION, STATE, REMOVED, RESET, REFRESH, PING, BYE}
+    {HELLO, NOTIFICATION, STATE, REMOVED, RESET, REFRESH, NUMBERS, PING, BYE}
 )
 # EventSource itself dispatches events of these names.
 BROWSER_NAMES: Final = frozenset({"open", "error", "message"})

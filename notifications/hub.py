@@ -26,6 +26,7 @@ from .events import Cursor, Event
 from .reader import Reader
 from .roster import Roster
 from .sweeper import GRACE_SECONDS, Sweeper
+from .tally import Tally
 from .wire import Message
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ class Hub:
         self._lock = threading.RLock()
         self._roster = Roster()
         self._ticking: set[asyncio.AbstractEventLoop] = set()
+        # Whose staff are to hear that the numbers of broadcasts have changed.
+        self._recounting: set[asyncio.AbstractEventLoop] = set()
         self._sweeper = Sweeper(self)
+        self._tally = Tally()
         self._reader: Reader | None = None
         self._wire_missed_since: float | None = None
         self.live = 0
@@ -158,12 +162,19 @@ class Hub:
             for stream in streams:
                 shares[stream.loop].append((stream, offer))
         count = sum(map(len, shares.values()))
+        if count and (message.get("broadcast") or "audience" in message):
+            self._count_delivered(addressed[0][1], count, data)
         with self._lock:
             if swept:
                 self.swept += count
             else:
                 self.live += count
         self._share(shares)
+
+    def _count_delivered(self, pk: int, count: int, data: dict[str, Any]) -> None:
+        if self._reader is not None and not data.get("is_test"):
+            self._tally.add(pk, count)
+            self._reader.submit(self._tally.write)
 
     def remove(self, pk: int, recipients: Iterable[str], audience: str) -> None:
         """Tell pages that notification *pk* is shown no longer."""
@@ -215,6 +226,12 @@ class Hub:
         now = time.monotonic()
         for stream in streams:
             _spare_others(stream, stream.tick, now)
+        if loop in self._recounting:
+            self._recounting.discard(loop)
+            staff = self._roster.of_audience(audiences.STAFF)
+            self._offer(
+                Event(events.NUMBERS, {}), [one for one in staff if one.loop is loop]
+            )
 
     def _tick_seconds(self) -> float:
         return min(TICK_SECONDS, conf.HEARTBEAT_SECONDS / 2, conf.STREAM_SECONDS / 4)
@@ -274,6 +291,7 @@ class Hub:
     def _hear_state(self, message: Message) -> None:
         event = Event(events.STATE, message["data"])
         self._offer(event, self._heard_by([message["to"]]))
+        self._recount()  # it may have been a broadcast that was seen or read
 
     def _hear_event(self, message: Message) -> None:
         offer = Offer(message["body"].encode("ascii"))
@@ -285,6 +303,15 @@ class Hub:
     def _hear_refresh(self, message: Message) -> None:
         event = Event(events.REFRESH, {"within_ms": 0})
         self._offer(event, self._heard_by([message["to"]]))
+        self._recount()
+
+    def _hear_numbers(self, message: Message) -> None:
+        self._recount()
+
+    def _recount(self) -> None:
+        """Tell staff that numbers have changed, with the next turn of the wheel."""
+        for stream in self._roster.of_audience(audiences.STAFF):
+            self._recounting.add(stream.loop)
 
     def _hear_poke(self, message: Message) -> None:
         self._sweep_within(0)
@@ -327,6 +354,7 @@ class Hub:
         "state": _hear_state,
         "event": _hear_event,
         "refresh": _hear_refresh,
+        "numbers": _hear_numbers,
         "poke": _hear_poke,
         "logout": _hear_logout,
         "recheck": _hear_recheck,

@@ -6,7 +6,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from notifications.api import anotify, asend_event
+from notifications import broadcasts
+from notifications.api import abroadcast, anotify, asend_event
 from notifications.events import Cursor
 from notifications.hub import hub
 from notifications.inbox import Inbox
@@ -16,6 +17,7 @@ from notifications.outbox import announce
 from .factories import make_notification
 from .sse import names, titles
 from .streams import until_marked
+from .waiting import aeventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -256,3 +258,64 @@ async def test_an_ephemeral_event_carries_no_id_and_does_not_move_the_cursor(
     assert (event.name, event.data) == ("progress", {"value": 40})
     assert event.id is None
     assert stream.cursor == cursor
+
+
+# Numbers
+
+
+async def test_live_deliveries_of_a_broadcast_are_counted_and_staff_hear_of_it(
+    ada, staff, open_stream, wire
+):
+    async with open_stream(ada) as first, open_stream(staff) as second:
+        for stream in (first, second):
+            await stream.until("state")
+        await wire()
+
+        row = await abroadcast("Maintenance at 8")
+
+        await second.until("numbers")
+        await until_counted(row, 2)
+        # Nobody else is to know that there is something to know.
+        await anotify(ada, "The last one")
+        received = await first.take(2, "notification")
+    assert titles(received) == ["Maintenance at 8", "The last one"]
+    assert "numbers" not in names(first.events)
+
+
+async def test_staff_hear_of_what_was_read_elsewhere(ada, staff, open_stream, wire):
+    row = await abroadcast("Maintenance at 8")
+    async with open_stream(staff) as watching, open_stream(ada) as other:
+        for stream in (watching, other):
+            await stream.until("state")
+        await wire()
+
+        await sync_to_async(Inbox(ada).mark_read)([row.pk])
+
+        await watching.until("numbers")
+
+
+async def test_a_test_is_counted_nowhere(ada, open_stream, wire):
+    draft = await sync_to_async(make_notification)(
+        "everyone", "Draft", publish_at=None, announced_at=None
+    )
+    async with open_stream(ada) as stream:
+        await stream.until("state")
+        await wire()
+
+        test = await sync_to_async(broadcasts.send_test)(draft, ada)
+        real = await abroadcast("Real", audience="users", users=[ada])
+
+        assert titles(await stream.take(2, "notification")) == ["Test: Draft", "Real"]
+        await until_counted(real, 1)
+    await test.arefresh_from_db()
+    assert test.delivered_count == 0
+
+
+async def until_counted(row, count):
+    """Wait until *row* says that so many streams had it live."""
+
+    async def is_counted():
+        await row.arefresh_from_db()
+        return row.delivered_count == count
+
+    await aeventually(is_counted, within=10)

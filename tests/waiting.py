@@ -1,6 +1,7 @@
 """The only place that waits for something to become true."""
 
 import asyncio
+import inspect
 import threading
 import time
 
@@ -17,8 +18,12 @@ def eventually(predicate, *, within=5.0):
 
 
 async def aeventually(predicate, *, within=5.0):
-    """See eventually()."""
+    """See eventually(); *predicate* may be a coroutine function."""
     async with asyncio.timeout(within):
-        while not (value := predicate()):  # noqa: ASYNC110 - anything may be waited for
+        while True:
+            value = predicate()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return value
             await asyncio.sleep(_STEP_SECONDS)
-    return value

@@ -11,6 +11,7 @@
  *                             long ago it was announced, by the server's clock
  *   notifications:state       counts, and what was read, unread, archived
  *   notifications:removed     {ids}: recalled or expired
+ *   notifications:numbers     what became of broadcasts has changed; for staff
  *   notifications:page        {notifications, next}: the newest page, read again
  *   notifications:connection  {status, transport}: connecting, open, reconnecting,
  *                             polling, signed-out or closed; shared or tab
@@ -26,6 +27,8 @@ const ANSWER_MS = 5_000;
 const HIDDEN_MS = 3_000;
 const POLL_MS = 60_000;
 const REQUEST_MS = 10_000;
+// A broadcast is recalled on all pages at once, and they ask one after another.
+const RECOUNT_MS = 1_000;
 const STALE_US = 2_000_000;
 const REMEMBERED = 1_000;
 const MOST_SHOWN = 300;
@@ -67,6 +70,7 @@ class Connection {
   #quiet;
   #hiding;
   #polling;
+  #recounting;
 
   constructor({ stream, state, list, worker, user, cursor, events = "" }) {
     const absolute = (url) => new URL(url, location.href).href;
@@ -160,7 +164,13 @@ class Connection {
     this.#post({ type: "leave" });
     this.#port?.close();
     this.#port = null;
-    for (const timer of [this.#answer, this.#quiet, this.#hiding, this.#polling]) {
+    for (const timer of [
+      this.#answer,
+      this.#quiet,
+      this.#hiding,
+      this.#polling,
+      this.#recounting,
+    ]) {
       clearTimeout(timer);
     }
   }
@@ -260,7 +270,11 @@ class Connection {
       if (this.#isFresh && isLate) this.#reconcile();
       this.#isFresh = false;
     },
-    removed: (removed) => emit("removed", removed),
+    removed: (removed) => {
+      emit("removed", removed);
+      this.#recount();
+    },
+    numbers: (numbers) => emit("numbers", numbers),
     reset: () => this.refetch(),
     refresh: ({ within_ms: withinMs }) =>
       setTimeout(() => this.#reconcile(), Math.random() * withinMs),
@@ -270,7 +284,15 @@ class Connection {
     for (const notification of notifications) {
       const arrival = this.#arrival(notification);
       if (arrival) emit("received", arrival);
+      if (arrival?.replaces) this.#recount();
     }
+  }
+
+  /** What was recalled or corrected may have been counted, or not: ask, in a while. */
+  #recount() {
+    clearTimeout(this.#recounting);
+    const delay = Math.random() * RECOUNT_MS;
+    this.#recounting = setTimeout(() => this.#reconcile(), delay);
   }
 
   /** Return what to tell of *notification*; nothing if this page has had it. */

@@ -207,6 +207,7 @@
       state: () => {},
       removed: () => {},
       refresh: () => {},
+      numbers: () => {},
       reset: () => this.#startAt(this.#cursor),
       ping: () => {},
       bye: ({ reason }) => {
