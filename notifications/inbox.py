@@ -30,6 +30,8 @@ from .sources import Head, Sources, heads
 
 # Above this many ids, pages are asked to refresh instead of told which.
 MOST_IDS = 200
+# More than that is no page any more.
+MOST_BANNERS = 3
 # A cursor may be this far ahead: app servers render pages while clocks are set.
 FUTURE = timedelta(seconds=5)
 
@@ -154,6 +156,12 @@ class Inbox:
         if view is View.ARCHIVED:
             return self._sources.archived()
         return self._sources.waiting(unread=view is View.UNREAD)
+
+    def banners(self, limit: int = MOST_BANNERS) -> list[Notification]:
+        """Return the banners that are up for the user, newest first."""
+        rows = self._sources.banners().visible(self._now or clock.now())
+        newest = rows.order_by("-publish_at", "-id")[:limit]
+        return self._sources.load(list(heads(newest)))
 
     def counts(self) -> Counts:
         """Count what is unread, and what was announced since the bell was opened."""

@@ -102,6 +102,11 @@ class Sources:
             self.broadcasts().filter(pk__in=self._receipts(~UNARCHIVED)),
         ]
 
+    def banners(self) -> NotificationQuerySet:
+        """The broadcasts that are banners, but for those that were put away."""
+        put_away = Q(dismissible=True, pk__in=self._receipts(~UNARCHIVED))
+        return self.broadcasts().filter(placement=Placement.BANNER).exclude(put_away)
+
     def read_at(self, moment: datetime) -> list[NotificationQuerySet]:
         """What was marked read at exactly *moment*, as by one "mark all"."""
         read = Q(read_at=moment)

@@ -19,9 +19,9 @@ from django.utils.translation import gettext, ngettext_lazy
 
 from notifications import categories, clock
 from notifications.conf import conf
-from notifications.constants import COUNT_LIMIT
+from notifications.constants import COUNT_LIMIT, Placement
 from notifications.events import Cursor
-from notifications.inbox import Counts, Filter, Inbox, Page
+from notifications.inbox import MOST_BANNERS, Counts, Filter, Inbox, Page
 from notifications.models import Notification
 from notifications.plurals import plural_forms
 from notifications.revocation import page_key
@@ -91,6 +91,40 @@ def notification_toasts(context: Context, *, events: str = "") -> dict[str, Any]
     Render an empty corner, in which the tab in front shows what arrives.
 
     Best at the end of the body: that is where the keyboard gets to it.
+
+    Args:
+        events: As for ``notification_bell``.
+    """
+    return _shared(context, events)
+
+
+@register.inclusion_tag("notifications/banner.html", takes_context=True)
+def notification_banner(context: Context, *, events: str = "") -> dict[str, Any]:
+    """
+    Render the broadcasts that are banners: at most three, the newest first.
+
+    Best at the beginning of the body. Each stays until it expires, or until the
+    user puts it away where it may be.
+
+    Args:
+        events: As for ``notification_bell``.
+    """
+    shared = _shared(context, events)
+    if not shared:
+        return {}
+    return shared | {
+        "banners": Inbox(shared["user"], now=shared["now"]).banners(),
+        "blank": Notification(placement=Placement.BANNER),
+        "most": MOST_BANNERS,
+    }
+
+
+@register.inclusion_tag("notifications/stream.html", takes_context=True)
+def notification_stream(context: Context, *, events: str = "") -> dict[str, Any]:
+    """
+    Connect the page, and render nothing to be seen.
+
+    For pages that only listen to events; the other tags connect by themselves.
 
     Args:
         events: As for ``notification_bell``.

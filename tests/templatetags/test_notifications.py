@@ -30,14 +30,16 @@ def render():
 BELL = "{% notification_bell %}"
 LIST = "{% notification_list %}"
 TOASTS = "{% notification_toasts %}"
+BANNER = "{% notification_banner %}"
+STREAM = "{% notification_stream %}"
 
 
-@pytest.mark.parametrize("source", [BELL, LIST, TOASTS])
+@pytest.mark.parametrize("source", [BELL, LIST, TOASTS, BANNER, STREAM])
 def test_nothing_is_rendered_for_anonymous_visitors(render, source):
     assert render(source, AnonymousUser()).strip() == ""
 
 
-@pytest.mark.parametrize("source", [BELL, LIST, TOASTS])
+@pytest.mark.parametrize("source", [BELL, LIST, TOASTS, BANNER, STREAM])
 def test_nothing_is_rendered_without_a_request(source):
     template = Template("{% load notifications %}" + source)
 
@@ -149,7 +151,7 @@ def test_a_nonce_that_is_false_until_it_is_read_is_read(ada, render):
     assert 'nonce="r4nd0m"' in render(BELL, ada, csp_nonce=Lazy())
 
 
-@pytest.mark.parametrize("source", [BELL, LIST, TOASTS])
+@pytest.mark.parametrize("source", [BELL, LIST, TOASTS, BANNER, STREAM])
 def test_nothing_is_inline_that_a_strict_policy_forbids(ada, render, source):
     make_notification(ada)
 
@@ -294,3 +296,56 @@ def test_queries_are_few_and_do_not_grow_with_what_is_listed(
         render(source, ada)
 
     assert len(many) == len(few)
+
+
+def banners(html):
+    shown, template = html.split("<template>")
+    assert "notification-banner" in template
+    return re.findall(r'data-slot="title"[^>]*>([^<]*)<', shown)
+
+
+def test_banners_that_are_up_are_shown_the_newest_first(ada, render):
+    make_notification("everyone", "Older", placement="banner", age=timedelta(days=9))
+    make_notification("everyone", "Newer", placement="banner")
+    make_notification("everyone", "No banner")
+    make_notification("staff", "Not for ada", placement="banner")
+    make_notification("everyone", "Not yet", placement="banner", publish_at=None)
+
+    assert banners(render(BANNER, ada)) == ["Newer", "Older"]
+
+
+def test_a_banner_that_was_put_away_is_gone_unless_it_may_not_be(ada, render):
+    soft = make_notification("everyone", "Soft", placement="banner")
+    hard = make_notification("everyone", "Hard", placement="banner", dismissible=False)
+
+    Inbox(ada).archive([soft.pk, hard.pk])
+
+    html = render(BANNER, ada)
+    assert banners(html) == ["Hard"]
+    assert re.search(r'action="[^"]*archived/" hidden', html)
+
+
+def test_no_more_than_three_banners_take_the_page(ada, render):
+    for number in range(5):
+        make_notification("everyone", str(number), placement="banner")
+
+    assert len(banners(render(BANNER, ada))) == 3
+
+
+def test_a_banner_reads_in_the_language_of_its_reader(ada, render):
+    make_notification(
+        "everyone",
+        "Maintenance",
+        placement="banner",
+        translations={"de": {"title": "Wartung"}},
+    )
+
+    with translation.override("de"):
+        assert banners(render(BANNER, ada)) == ["Wartung"]
+
+
+def test_a_page_can_connect_without_anything_to_be_seen(ada, render):
+    html = render('{% notification_stream events="chart.updated" %}', ada)
+
+    assert 'data-events="chart.updated"' in html
+    assert "notification-bell" not in html
