@@ -19,6 +19,7 @@ from notifications.bus import bus
 from notifications.hub import hub
 from notifications.stream import Stream
 
+from . import useradmin  # noqa: F401 (registers it)
 from .timing import Stopwatch
 
 

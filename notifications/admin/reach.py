@@ -1,0 +1,65 @@
+"""Whom a broadcast reaches, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.utils.formats import number_format
+from django.utils.text import get_text_list
+from django.utils.translation import gettext, ngettext
+
+from notifications import audiences, broadcasts
+from notifications.audiences import Users
+from notifications.exceptions import UnknownAudience
+from notifications.models import Broadcast
+
+SAMPLE_SIZE: Final = 5
+
+
+def label(audience: str) -> str:
+    """Return what people call *audience*; its key, where it is gone."""
+    try:
+        return str(audiences.get(audience).label)
+    except UnknownAudience:
+        return audience
+
+
+def of(broadcast: Broadcast) -> str:
+    """Return the audience of *broadcast*, its exact size now, and some members."""
+    try:
+        return describe(broadcast.audience, broadcasts.reached(broadcast))
+    except UnknownAudience:
+        return gettext("The audience “%(audience)s” does not exist any more.") % {
+            "audience": broadcast.audience
+        }
+
+
+def of_form(audience: str, chosen: Iterable[Any]) -> str:
+    """
+    See of(), for a form that is being filled in.
+
+    Raises:
+        UnknownAudience: There is no such audience.
+    """
+    return describe(audience, broadcasts.members(audience, chosen))
+
+
+def describe(audience: str, users: Users) -> str:
+    size = users.count()
+    text = ngettext(
+        "%(audience)s: %(size)s user now.", "%(audience)s: %(size)s users now.", size
+    ) % {"audience": label(audience), "size": grouped(size)}
+    if not size:
+        return text
+    names = [str(user) for user in users.order_by("pk")[:SAMPLE_SIZE]]
+    sample = get_text_list(names, gettext("and"))
+    if size > SAMPLE_SIZE:
+        some = gettext("Among them: %(names)s.")
+    else:
+        some = gettext("That is %(names)s.")
+    return f"{text} {some % {'names': sample}}"
+
+
+def grouped(number: int) -> str:
+    return number_format(number, force_grouping=True)

@@ -1,0 +1,266 @@
+"""The pages between a draft and what has been sent, and what scripts ask of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import router, transaction
+from django.forms import Form
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+
+from notifications import broadcasts, clock
+from notifications.broadcasts import Status
+from notifications.exceptions import InvalidNotification, UnknownAudience
+from notifications.forms import MoveForm, SendForm
+from notifications.models import Broadcast
+from notifications.views.answers import signed_in
+
+from . import reach
+from .preview import preview
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as Base
+else:
+    Base = object
+
+MOST_CHOSEN = 1000
+
+
+class SendingMixin(Base):
+    """Send and move a broadcast, and answer what its pages ask meanwhile."""
+
+    def has_send_permission(
+        self, request: HttpRequest, obj: Broadcast | None = None
+    ) -> bool:
+        """Whether the user may send drafts, and change what has been sent."""
+        return request.user.has_perm(f"{self.opts.app_label}.send_broadcast")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        one, name = "<path:object_id>", self._url_name
+        return [
+            path("reach/", view(self.reach_view), name=name("reach")),
+            path(f"{one}/send/", view(self.send_view), name=name("send")),
+            path(f"{one}/move/", view(self.move_view), name=name("move")),
+            path(f"{one}/numbers/", view(self.numbers_view), name=name("numbers")),
+            *super().get_urls(),
+        ]
+
+    def url_to(self, name: str, broadcast: Broadcast | None = None) -> str:
+        """Return the address of a page of this admin: ``send``, ``changelist``…"""
+        return reverse(
+            f"{self.admin_site.name}:{self._url_name(name)}",
+            args=[broadcast.pk] if broadcast else [],
+        )
+
+    def _url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    # Sending
+
+    def send_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show whom it reaches and how it looks, and ask for the last time."""
+        draft = self._to_send(request, object_id)
+        if broadcasts.status(draft, clock.now()) != Status.DRAFT:
+            return self.already_sent(request, draft)
+        try:
+            size = broadcasts.reached(draft).count()
+        except UnknownAudience:
+            self.message_user(request, reach.of(draft), messages.ERROR)
+            return HttpResponseRedirect(self.url_to("change", draft))
+        form = SendForm(request.POST or None, size=size)
+        if request.method == "POST" and form.is_valid():
+            return self._send(request, draft, form.cleaned_data["at"], size)
+        return self._ask(request, draft, form, gettext("Send"))
+
+    def _send(
+        self, request: HttpRequest, draft: Broadcast, at: datetime | None, size: int
+    ) -> HttpResponse:
+        words = {
+            "audience": reach.label(draft.audience),
+            "size": reach.grouped(size),
+            "moment": _moment(at),
+        }
+        if at:
+            text = gettext(
+                "To be sent at %(moment)s. Audience: %(audience)s, %(size)s now."
+            )
+        else:
+            text = gettext("Sent. Audience: %(audience)s, %(size)s.")
+        try:
+            with transaction.atomic(using=router.db_for_write(Broadcast)):
+                is_sent = broadcasts.publish(draft, at=at, by=signed_in(request))
+                if is_sent:
+                    self.log_change(request, draft, text % words)
+        except InvalidNotification as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(self.url_to("change", draft))
+        if not is_sent:
+            return self.already_sent(request, draft)
+        self.message_user(request, text % words, messages.SUCCESS)
+        return HttpResponseRedirect(self.url_to("change", draft))
+
+    def already_sent(self, request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
+        """Say by whom, and when, and show what is there."""
+        broadcast.refresh_from_db()
+        words = {
+            "title": broadcast,
+            "who": broadcast.published_by or gettext("somebody else"),
+            "moment": _moment(broadcast.publish_at),
+        }
+        if broadcasts.status(broadcast, clock.now()) == Status.SCHEDULED:
+            text = gettext(
+                "“%(title)s” was already scheduled by %(who)s, for %(moment)s. "
+                "Nothing was changed."
+            )
+        else:
+            text = gettext(
+                "“%(title)s” was already sent by %(who)s, at %(moment)s. "
+                "Nothing was changed."
+            )
+        self.message_user(request, text % words, messages.WARNING)
+        return HttpResponseRedirect(self.url_to("change", broadcast))
+
+    # Moving
+
+    def move_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask when else a scheduled broadcast is to be sent."""
+        scheduled = self._to_send(request, object_id)
+        if broadcasts.status(scheduled, clock.now()) != Status.SCHEDULED:
+            return self.no_longer(request, scheduled)
+        form = MoveForm(request.POST or None, initial={"at": scheduled.publish_at})
+        if request.method == "POST" and form.is_valid():
+            return self._move(request, scheduled, form.cleaned_data["at"])
+        return self._ask(request, scheduled, form, gettext("Move"))
+
+    def _move(
+        self, request: HttpRequest, scheduled: Broadcast, at: datetime
+    ) -> HttpResponse:
+        text = gettext("Moved to %(moment)s.") % {"moment": _moment(at)}
+        try:
+            with transaction.atomic(using=router.db_for_write(Broadcast)):
+                is_moved = broadcasts.move(scheduled, at)
+                if is_moved:
+                    self.log_change(request, scheduled, text)
+        except InvalidNotification as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(self.url_to("move", scheduled))
+        if not is_moved:
+            return self.no_longer(request, scheduled)
+        self.message_user(request, text, messages.SUCCESS)
+        return HttpResponseRedirect(self.url_to("change", scheduled))
+
+    def no_longer(self, request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
+        """Say that it is too late for what was asked, and show what is there."""
+        broadcast.refresh_from_db()
+        status = broadcasts.status(broadcast, clock.now())
+        text = gettext(
+            "“%(title)s” has changed meanwhile: %(status)s. Nothing was done."
+        )
+        self.message_user(
+            request,
+            text % {"title": broadcast, "status": status.label},
+            messages.WARNING,
+        )
+        return HttpResponseRedirect(self.url_to("change", broadcast))
+
+    # What both pages are made of
+
+    def _to_send(self, request: HttpRequest, object_id: str) -> Broadcast:
+        if not self.has_send_permission(request):
+            raise PermissionDenied
+        broadcast: Broadcast | None = self.get_object(request, unquote(object_id))
+        if broadcast is None:
+            raise Http404(gettext("There is no such broadcast."))
+        if not self.has_send_permission(request, broadcast):
+            raise PermissionDenied
+        return broadcast
+
+    def _ask(
+        self, request: HttpRequest, broadcast: Broadcast, form: Form, verb: str
+    ) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{verb}: {broadcast}",
+            "verb": verb,
+            "opts": self.opts,
+            "original": broadcast,
+            "form": form,
+            "media": self.media + form.media,
+            "reach": reach.of(broadcast),
+            "time_zone": timezone.get_current_timezone_name(),
+            "preview": preview(broadcast),
+            "back": self.url_to("change", broadcast),
+            "has_view_permission": self.has_view_permission(request, broadcast),
+        }
+        return TemplateResponse(
+            request, "admin/live_notifications/broadcast/send.html", context
+        )
+
+    # What scripts ask
+
+    def reach_view(self, request: HttpRequest) -> HttpResponse:
+        """Return ``{"text"}``: whom ``audience=`` (with ``users=``) reaches now."""
+        if not (
+            self.has_add_permission(request) or self.has_change_permission(request)
+        ):
+            raise PermissionDenied
+        pks = ",".join(request.GET.getlist("users")).split(",")
+        pks = [pk for pk in pks if pk][:MOST_CHOSEN]
+        try:
+            key = get_user_model()._meta.pk
+            chosen = [key.to_python(pk) for pk in pks]
+            text = reach.of_form(request.GET.get("audience", ""), chosen)
+        except (UnknownAudience, ValidationError) as error:
+            return JsonResponse({"detail": str(error)}, status=400)
+        return JsonResponse({"text": text})
+
+    def numbers_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Return what became of a broadcast, as its change page shows it."""
+        broadcast = self.get_object(request, unquote(object_id))
+        if broadcast is None or not self.has_view_permission(request, broadcast):
+            raise PermissionDenied
+        return JsonResponse(numbers(broadcast))
+
+
+def numbers(broadcast: Broadcast) -> dict[str, str]:
+    """Return the numbers of *broadcast* in words, with their share of the audience."""
+    try:
+        found = asdict(broadcasts.numbers(broadcast))
+    except UnknownAudience:
+        return {}
+    size = found["audience"]
+    texts = {}
+    for name, number in found.items():
+        text = "—" if number is None else reach.grouped(number)
+        # Streams are of browsers: more than one may be of the same user.
+        if number and size and name not in {"audience", "delivered"}:
+            text += f" ({number / size:.0%})"
+        texts[name] = text
+    return texts
+
+
+def _moment(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    if timezone.is_aware(moment):
+        moment = timezone.localtime(moment)
+    return date_format(moment, "DATETIME_FORMAT")
