@@ -12,7 +12,6 @@ from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -96,14 +95,6 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
             '<span role="status" data-reach="{}">{}</span>', self.url_to("reach"), text
         )
 
-    @admin.display(description=_("Numbers"))
-    def numbers(self, broadcast: Broadcast) -> str:
-        context = {
-            "numbers": sending.numbers(broadcast),
-            "url": self.url_to("numbers", broadcast),
-        }
-        return render_to_string("notifications/admin/_numbers.html", context)
-
     # Which form it has when
 
     def _status(self, broadcast: Broadcast | None) -> Status:
@@ -143,14 +134,12 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
         ]
         if not is_draft:
             fieldsets.append((_("How it was sent"), {"fields": SENT}))
-        if self._status(obj) in {Status.SENT, Status.OVER}:
-            fieldsets.insert(0, (_("Numbers"), {"fields": ("numbers",)}))
         return fieldsets
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Broadcast | None = None
     ) -> tuple[str, ...]:
-        always = ("reach", "numbers", *SENT)
+        always = ("reach", *SENT)
         if self._status(obj) == Status.DRAFT:
             return always
         fixed = (*always, "placement", "dismissible")
@@ -253,6 +242,9 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
             "actions_are_native": IS_NATIVE,
             "preview": preview(obj),
         }
+        if obj and status in {Status.SENT, Status.OVER}:
+            context["numbers"] = sending.numbers(obj)
+            context["numbers_url"] = self.url_to("numbers", obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(

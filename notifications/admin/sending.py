@@ -41,6 +41,7 @@ else:
     Base = object
 
 MOST_CHOSEN = 1000
+NUMBERS = ("audience", "delivered", "seen", "read", "dismissed")
 
 
 class SendingMixin(Base):
@@ -246,7 +247,7 @@ def numbers(broadcast: Broadcast) -> dict[str, str]:
     try:
         found = asdict(broadcasts.numbers(broadcast))
     except UnknownAudience:
-        return {}
+        return dict.fromkeys(NUMBERS, "—")
     size = found["audience"]
     texts = {}
     for name, number in found.items():

@@ -52,7 +52,8 @@ def test_what_an_admin_publishes_is_in_a_users_open_page(ada, open_page):
     admin = open_page(root, "/admin/live_notifications/broadcast/add/")
 
     admin.get_by_label("Title").fill("Maintenance at noon")
-    admin.get_by_role("button", name="Publish now").click()
+    admin.get_by_role("button", name="Send…").click()
+    admin.get_by_role("button", name="Send").click()
 
     bell(page, "Notifications, 1 unread").click()
     expect(rows(page)).to_contain_text(["Maintenance at noon"])

@@ -77,7 +77,15 @@ test("every event of the app reaches pages, but ping and bye", () => {
   const { page, stream } = openWorker();
 
   stream.notify(1, 5);
-  for (const name of ["state", "removed", "refresh", "reset", "ping", "bye"]) {
+  for (const name of [
+    "state",
+    "removed",
+    "refresh",
+    "numbers",
+    "reset",
+    "ping",
+    "bye",
+  ]) {
     stream.send(name);
   }
 
@@ -87,6 +95,7 @@ test("every event of the app reaches pages, but ping and bye", () => {
     "state",
     "removed",
     "refresh",
+    "numbers",
     "reset",
   ]);
 });
@@ -174,10 +183,21 @@ test("a late page hears whatever was removed", () => {
   assert.deepEqual(heardBy(world, cursorAt(900)), ["removed"]);
 });
 
+test("what was put away or recalled does not come back with a late page", () => {
+  const { world, stream } = openWorker();
+  for (const id of [1, 2, 3]) stream.notify(id, id);
+  stream.send("state", { as_of: 4_000_000, archived: [1] });
+  stream.send("removed", { ids: [3] });
+
+  const late = world.page().join({ cursor: cursorAt(5) });
+
+  assert.deepEqual(late.names, ["hello", "notification 2", "removed"]);
+});
+
 test("a late page hears things in the order in which they came", () => {
   const { world, stream } = openWorker();
   stream.notify(1, 300);
-  stream.send("removed", { ids: [1] });
+  stream.send("removed", { ids: [2] });
   stream.tellState(301);
 
   assert.deepEqual(heardBy(world, cursorAt(250)), [

@@ -179,10 +179,19 @@
       if (name === "hello") this.#hello = event;
       this.#handlers[name]?.(data);
       if (name === "ping" || name === "bye") return;
+      this.#forget(data.archived ?? data.ids);
       if (name === "notification") this.#keep({ ...event, at: data.at });
       else if (name === "state") this.#keep({ ...event, at: data.as_of });
       else if (name === "removed") this.#keep({ ...event, at: null });
       for (const port of this.#ports) this.#post(port, { type: "event", ...event });
+    }
+
+    /** What was put away or recalled is not to come back with the next page. */
+    #forget(ids) {
+      if (!ids?.length) return;
+      const isGone = ({ name, data }) =>
+        name === "notification" && ids.includes(data.id);
+      this.#kept = this.#kept.filter((event) => !isGone(event));
     }
 
     #keep(event) {
