@@ -1,4 +1,4 @@
-.PHONY: demo test test-fast bench bench-plans bench-writes bench-delivery bench-streams bench-faults bench-page
+.PHONY: demo test test-fast bench bench-plans bench-writes bench-broadcasts bench-delivery bench-streams bench-faults bench-page
 
 demo:
 	@python3 scripts/demo.py
@@ -17,6 +17,9 @@ bench-plans:
 
 bench-writes:
 	@python3 scripts/bench.py writes
+
+bench-broadcasts:
+	@python3 scripts/bench.py broadcasts
 
 bench-delivery:
 	@python3 scripts/bench.py delivery

@@ -1,5 +1,5 @@
 """
-Measure: plans, writes, delivery, streams, faults or page; without a name, all in turn.
+Measure: plans, writes, broadcasts, delivery, streams, faults or page; or all in turn.
 
 Options after the name go to the benchmark: ``bench.py delivery --server uvicorn``.
 """
@@ -14,7 +14,15 @@ import sys  # noqa: E402
 from environment import ROOT, Environment, say  # noqa: E402
 from processes import end_on_signals, exit_status, running  # noqa: E402
 
-BENCHMARKS = ("plans", "writes", "delivery", "streams", "faults", "page")
+BENCHMARKS = (
+    "plans",
+    "writes",
+    "broadcasts",
+    "delivery",
+    "streams",
+    "faults",
+    "page",
+)
 # SIGINT, so that a benchmark ends the servers it has started; and time to do it.
 ENDING = {"stop": signal.SIGINT, "patience_seconds": 30}
 

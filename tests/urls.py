@@ -10,6 +10,7 @@ from daphne.http_protocol import WebRequest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.generic import TemplateView
@@ -17,6 +18,7 @@ from django.views.generic import TemplateView
 from notifications.api import anotify, notify
 from notifications.bus import bus
 from notifications.hub import hub
+from notifications.signals import notification_announced
 from notifications.stream import Stream
 
 from . import useradmin  # noqa: F401 (registers it)
@@ -40,8 +42,18 @@ async def process(request):
             "healthy": bus.healthy,
             "live": hub.live,
             "swept": hub.swept,
+            "announced": len(_announced),
         }
     )
+
+
+# What this process has put on the wire.
+_announced = []
+
+
+@receiver(notification_announced)
+def _note(notifications, **kwargs):
+    _announced.extend(row.pk for row in notifications)
 
 
 def notify_everyone(request, title):

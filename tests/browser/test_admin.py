@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -311,3 +312,28 @@ def test_its_pages_fit_from_right_to_left_and_in_the_dark(root, open_page):
                 }).map(each => each.className)"""
             )
             assert overflow == [], (path, width)
+
+
+UNFOLD = {
+    "INSTALLED_APPS": ["unfold", *settings.INSTALLED_APPS],
+    "TEST_POLICY": "",  # its own scripts are inline
+}
+
+
+@pytest.mark.parametrize("site_settings", [UNFOLD])
+def test_its_pages_work_with_django_unfold_installed(root, ada, open_page):
+    """Check 42."""
+    users_page = open_page(ada, "/notifications/")
+    wait_for_status(users_page, "open")
+    page = open_page(root, ADD)
+    page.locator("#id_title").fill("Maintenance at 8")
+    expect(previews(page).first).to_contain_text("Maintenance at 8")
+
+    send(page)
+
+    expect(rows(users_page)).to_contain_text(["Maintenance at 8"])
+    expect(number(page, "audience")).to_have_text("2")
+    press(page, "Recall")
+    expect(rows(users_page)).to_have_count(0)
+    page.goto(ADMIN)
+    expect(page.get_by_text("Maintenance at 8").first).to_be_visible()

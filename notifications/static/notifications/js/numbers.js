@@ -3,21 +3,28 @@
  *
  * What became of a broadcast, while somebody watches. The stream says that there are
  * new numbers (notifications:numbers), and this asks which, as it does now and then
- * where nothing streams. Not while nobody looks.
+ * where nothing streams. Not while nobody looks, and the less often the longer the
+ * server has to count: of a million users it is asked for a fifth of the time at most.
  */
 
 const QUIET_MS = 10_000;
 const PAUSE_MS = 500;
+const PAUSE_FACTOR = 4;
 
 class NotificationNumbers extends HTMLElement {
   #listening;
   #timer;
   #isAsking = false;
+  #isStale = false; // there was news while it asked
+  #pauseMs = PAUSE_MS;
 
   connectedCallback() {
     this.#listening = new AbortController();
     const { signal } = this.#listening;
-    const soon = () => this.#wait(PAUSE_MS);
+    const soon = () => {
+      this.#isStale = true;
+      if (!this.#isAsking) this.#wait(this.#pauseMs);
+    };
     document.addEventListener("notifications:numbers", soon, { signal });
     document.addEventListener("visibilitychange", soon, { signal });
     this.#wait(QUIET_MS);
@@ -34,8 +41,10 @@ class NotificationNumbers extends HTMLElement {
   }
 
   async #ask() {
-    if (document.visibilityState !== "visible" || this.#isAsking) return;
+    if (document.visibilityState !== "visible") return;
     this.#isAsking = true;
+    this.#isStale = false;
+    const askedAt = Date.now();
     try {
       const response = await fetch(this.dataset.url, {
         headers: { Accept: "application/json" },
@@ -45,7 +54,8 @@ class NotificationNumbers extends HTMLElement {
       // No network: the numbers stay as they were.
     } finally {
       this.#isAsking = false;
-      this.#wait(QUIET_MS);
+      this.#pauseMs = Math.max(PAUSE_MS, PAUSE_FACTOR * (Date.now() - askedAt));
+      this.#wait(this.#isStale ? this.#pauseMs : QUIET_MS);
     }
   }
 
