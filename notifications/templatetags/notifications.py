@@ -10,11 +10,14 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+import django
 from django import template
+from django.forms import Media
 from django.template import loader
 from django.template.context import Context
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext_lazy
 
 from notifications import categories, clock
@@ -46,6 +49,9 @@ PLURALS = {
         "counter",
     ),
 }
+
+# From then on media take attributes when they are rendered.
+HAS_NONCES = django.VERSION >= (6, 1)
 
 register = template.Library()
 
@@ -130,6 +136,18 @@ def notification_stream(context: Context, *, events: str = "") -> dict[str, Any]
         events: As for ``notification_bell``.
     """
     return _shared(context, events)
+
+
+@register.simple_tag(takes_context=True)
+def notification_media(context: Context, media: Media) -> SafeString:
+    """
+    Render the *media* of the admin's forms, with the page's nonce.
+
+    As ``{% csp_nonce_attr media %}`` does, which Django has from 6.1.
+    """
+    nonce = _nonce(context)
+    options = {"attrs": {"nonce": nonce}} if nonce and HAS_NONCES else {}
+    return media.render(**options)
 
 
 @register.inclusion_tag("notifications/list.html", takes_context=True)

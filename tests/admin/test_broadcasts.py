@@ -1,6 +1,8 @@
 import json
+import re
 from datetime import timedelta
 
+import django
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
@@ -614,3 +616,27 @@ def test_numbers_are_json(client, admin):
     response = client.get(url_to("numbers", make_sent()))
 
     assert json.loads(response.content)
+
+
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="Django's admin has no nonces yet.")
+def test_under_a_policy_of_nonces_all_scripts_and_styles_have_it(
+    client, admin, sent, settings
+):
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    ]
+    [engine] = settings.TEMPLATES
+    processors = engine["OPTIONS"]["context_processors"]
+    with_nonce = [*processors, "django.template.context_processors.csp"]
+    options = {**engine["OPTIONS"], "context_processors": with_nonce}
+    settings.TEMPLATES = [{**engine, "OPTIONS": options}]
+    nonce = "<CSP_NONCE_SENTINEL>"
+    settings.SECURE_CSP = {"script-src": [nonce], "style-src": [nonce]}
+    draft, out = make_draft(), make_sent()
+
+    for url in (reverse(ADD), url_to("send", draft), url_to("change", out)):
+        text = client.get(url).text
+        tags = re.findall(r"<(?:script|link rel=.stylesheet)[^>]*>", text)
+        assert [tag for tag in tags if "nonce=" not in tag] == [], url
+        assert len(tags) > 5
