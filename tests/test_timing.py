@@ -1,0 +1,54 @@
+import hashlib
+import os
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .timing import Stopwatch
+
+WAIT_MS = 100
+
+
+@contextmanager
+def busy_threads():
+    """Have more threads of this process compute than there are processors."""
+    done = threading.Event()
+    work = bytes(10_000_000)  # long enough that hashing it lets go of the GIL
+
+    def compute():
+        while not done.is_set():
+            hashlib.sha256(work)
+
+    threads = [threading.Thread(target=compute) for _ in range(4 * os.cpu_count())]
+    for thread in threads:
+        thread.start()
+    try:
+        yield threads
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join(10)
+
+
+def wait():
+    threading.Event().wait(WAIT_MS / 1000)
+
+
+def test_threads_that_lack_a_processor_hide_no_wait_of_the_callers():
+    with busy_threads(), Stopwatch() as watch:
+        wait()
+
+    assert WAIT_MS <= watch.blocked_ms <= watch.ms
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="only Linux counts it"
+)
+def test_what_the_watched_thread_lacks_is_no_wait():
+    with busy_threads() as [thread, *_], Stopwatch(thread.native_id) as watch:
+        wait()
+
+    # How much it is depends on the scheduler's luck.
+    assert watch.blocked_ms < watch.ms
