@@ -2,7 +2,9 @@
 
 import time
 from pathlib import Path
+from statistics import median
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import expect
@@ -28,22 +30,88 @@ pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
 TABS = 8
 CLICKS = 12
+# As many as Chromium has to one origin.
+CONNECTIONS = 6
 LOAD_SECONDS = 1.0
-# Once in a while, where the machine has other things to do. A site whose streams
-# hold all connections of a browser takes as long as these live.
-SLOWEST_LOAD_SECONDS = 3.0
 HAND_OVER_SECONDS = 2.0
 GRACE_SECONDS = 3.0
 
 HTMX = (Path(__file__).parent / "vendor" / "htmx.min.js").read_text()
 
 
-def load_seconds(page, leave, path):
-    """Return how long it takes from *leave()* until *path* is loaded."""
+class Load(NamedTuple):
+    """
+    How long a page took to load, and how much of that it had no connection.
+
+    The second is what streams can do to it, on the busiest machine: the longest
+    that one of its requests waited to be sent, as the browser tells.
+    """
+
+    seconds: float
+    queued_seconds: float
+
+
+def load(page, leave, path):
+    """Leave *page* by *leave()* for *path*; return its Load."""
     start = time.monotonic()
     leave()
     page.wait_for_url(f"**{path}")
-    return time.monotonic() - start
+    seconds = time.monotonic() - start
+    queued_ms = page.evaluate(
+        """() => Math.max(...["navigation", "resource"]
+            .flatMap(type => performance.getEntriesByType(type))
+            .map(({ fetchStart, requestStart }) => requestStart - fetchStart))"""
+    )
+    return Load(seconds, queued_ms / 1000)
+
+
+def go(page, path):
+    """Have *page* go to *path*; return its Load."""
+    return load(page, lambda: page.goto(path), path)
+
+
+def all_within_a_second(loads):
+    """
+    Whether no page was kept from loading in a second.
+
+    Each had a connection in time. That the rest fits too is asked of most: of one
+    page it would ask whether the machine had something else to do just then.
+    """
+    return (
+        max(each.queued_seconds for each in loads) < LOAD_SECONDS
+        and median(each.seconds for each in loads) < LOAD_SECONDS
+    )
+
+
+def test_where_streams_hold_all_connections_a_page_is_seen_to_wait(
+    ada, open_page, site
+):
+    page = open_page(ada, "/users/")
+    other = open_page(ada, "/users/")
+    page.evaluate(
+        """([url, count]) => Promise.all(Array.from({ length: count }, () =>
+            new Promise(resolve => {
+                const source = new EventSource(url);
+                source.onopen = resolve;
+                // As if somebody at last closed the tabs.
+                document.addEventListener("leave", () => source.close());
+            })
+        ))""",
+        [STREAM_PATH, CONNECTIONS],
+    )
+    asked = other.evaluate("location.assign('/linked/1/'), Date.now()")
+
+    page.evaluate(
+        """([asked, milliseconds]) => setTimeout(
+            () => document.dispatchEvent(new Event("leave")),
+            asked + milliseconds - Date.now()
+        )""",
+        [asked, 3000],
+    )
+    kept = load(other, lambda: None, "/linked/1/")
+
+    assert kept.queued_seconds > LOAD_SECONDS
+    assert not all_within_a_second([kept])
 
 
 # Check 1
@@ -56,10 +124,10 @@ def test_eight_tabs_hold_one_stream_and_a_page_loads_in_a_second(ada, open_page,
         for page in pages:
             expect(badge(page)).to_have_text("1")
 
-        took = load_seconds(pages[-1], lambda: pages[-1].goto("/linked/1/"), "/1/")
+        loads = [go(page, "/linked/1/") for page in pages[-3:]]
 
     assert [transport(page) for page in pages] == ["shared"] * TABS
-    assert took < LOAD_SECONDS
+    assert all_within_a_second(loads), loads
     assert count.most == 1
     assert site.streams == 1
 
@@ -78,8 +146,8 @@ def test_without_a_worker_only_the_tab_in_front_holds_a_stream(ada, open_page, s
     notify(ada, "For who looks")
     expect(badge(front)).to_have_text("1")
     assert transport(front) == "tab"
-    took = load_seconds(front, lambda: front.goto("/linked/1/"), "/linked/1/")
-    assert took < LOAD_SECONDS
+    loads = [go(front, f"/linked/{number}/") for number in range(1, 4)]
+    assert all_within_a_second(loads), loads
     hide(front)
     look_at(behind[0])
     expect(badge(behind[0])).to_have_text("1")
@@ -94,17 +162,16 @@ def test_twelve_link_clicks_hold_one_stream_and_each_page_loads_in_a_second(
 ):
     page = open_page(ada, "/linked/1/")
     wait_for_status(page, "open")
-    took = []
+    loads = []
 
     with StreamCount(site) as count:
         for number in range(2, 2 + CLICKS):
             follow = page.get_by_role("link", name="Next").click
-            took.append(load_seconds(page, follow, f"/linked/{number}/"))
+            loads.append(load(page, follow, f"/linked/{number}/"))
             wait_for_status(page, "open")
 
     assert transport(page) == rung
-    assert sorted(took)[-2] < LOAD_SECONDS, took
-    assert max(took) < SLOWEST_LOAD_SECONDS, took
+    assert all_within_a_second(loads), loads
     assert count.most <= 2
     assert count.longest_over(1) < HAND_OVER_SECONDS
     notify(ada, "Still there")
