@@ -37,6 +37,8 @@ class Dataset:
     """Staff. 10,000 rows, 97 in 100 read; receipts for two thirds of the broadcasts."""
     hoarder: Any
     """Staff. 10,000 rows, none read; receipts for a few broadcasts."""
+    keeper: Any
+    """Staff. 10,000 rows, all read and archived; no receipts."""
     member: Any
     """One of the many."""
     now: datetime
@@ -54,6 +56,10 @@ _PARTS = {
     """,
     "hoarder": """
         SELECT %(hoarder)s, '', {heavy_age}, 'toast', NULL::float8, false, false
+        FROM generate_series(1, %(heavy)s) n
+    """,
+    "keeper": """
+        SELECT %(keeper)s, '', {heavy_age}, 'toast', NULL::float8, true, true
         FROM generate_series(1, %(heavy)s) n
     """,
     # Everybody else in the last hour: one a second.
@@ -173,7 +179,10 @@ def fill(rows: int) -> Dataset:
     group = Group.objects.create(name="editors")
     members = [user.pk for user in make_users(USERS)]
     joined = timezone.now() - timedelta(days=2 * DAYS)
-    heavy = [make_user(n, is_staff=True, date_joined=joined) for n in ("ada", "bob")]
+    heavy = [
+        make_user(name, is_staff=True, date_joined=joined)
+        for name in ("ada", "bob", "eve")
+    ]
     for user in heavy:
         user.groups.add(group)
     now = timezone.now()
@@ -213,11 +222,12 @@ def _fill(
     rows: int, now: datetime, group: Group, members: list[Any], heavy: list[Any]
 ) -> None:
     scheduled = rows // 200
-    known = 2 * HEAVY_ROWS + 3600 + scheduled + 2 * LIVE_BROADCASTS
+    known = 3 * HEAVY_ROWS + 3600 + scheduled + 2 * LIVE_BROADCASTS
     parameters = {
         "now": now,
         "reader": heavy[0],
         "hoarder": heavy[1],
+        "keeper": heavy[2],
         "heavy": HEAVY_ROWS,
         "heavy_users": heavy,
         "members": members,

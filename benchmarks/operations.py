@@ -20,6 +20,7 @@ from .dataset import Dataset
 from .explain import Statement, explain
 
 UNREAD = Filter(View.UNREAD)
+ARCHIVED = Filter(View.ARCHIVED)
 
 DUE = 5
 
@@ -42,7 +43,7 @@ class Operation:
 
 
 def operations(data: Dataset) -> Iterator[Operation]:
-    for whose in ("reader", "hoarder", "member"):
+    for whose in ("reader", "hoarder", "keeper", "member"):
         yield from _of_inbox(getattr(data, whose), whose, data.now)
     yield Operation("sweep", "", _sweep(data, data.now), data.now)
     # Last, because it leaves dead rows behind though it is rolled back.
@@ -60,6 +61,8 @@ def _of_inbox(user: Any, whose: str, now: datetime) -> Iterator[Operation]:
         "page, deep": lambda: inbox.page(before=deep),
         "page, first, unread": lambda: inbox.page(where=UNREAD),
         "page, deep, unread": lambda: inbox.page(before=deep, where=UNREAD),
+        "page, first, archived": lambda: inbox.page(where=ARCHIVED),
+        "page, deep, archived": lambda: inbox.page(before=deep, where=ARCHIVED),
         "counts": inbox.counts,
         "replay of 5 minutes": lambda: inbox.replay(missed, now),
     }

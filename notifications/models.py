@@ -210,12 +210,21 @@ class Notification(models.Model):
                 F("recipient"),
                 F("publish_at").desc(),
                 F("id").desc(),
-                condition=Q(recipient__isnull=False),
+                condition=Q(recipient__isnull=False, archived_at__isnull=True),
                 name="notification_inbox",
             ),
+            # No new row is in this one.
+            models.Index(
+                F("recipient"),
+                F("publish_at").desc(),
+                F("id").desc(),
+                condition=Q(recipient__isnull=False, archived_at__isnull=False),
+                name="notification_archived",
+            ),
+            # Of all personal rows, so that deleting a user goes by it, too.
             models.Index(
                 fields=["recipient", "announced_at", "id"],
-                condition=Q(recipient__isnull=False, announced_at__isnull=False),
+                condition=Q(recipient__isnull=False),
                 name="notification_replay",
             ),
             # These two hold all that counting, and finding broadcasts, looks at.

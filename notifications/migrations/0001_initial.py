@@ -292,16 +292,28 @@ class Migration(migrations.Migration):
                 models.F("recipient"),
                 models.OrderBy(models.F("publish_at"), descending=True),
                 models.OrderBy(models.F("id"), descending=True),
-                condition=models.Q(("recipient__isnull", False)),
+                condition=models.Q(
+                    ("archived_at__isnull", True), ("recipient__isnull", False)
+                ),
                 name="notification_inbox",
             ),
         ),
         migrations.AddIndex(
             model_name="notification",
             index=models.Index(
+                models.F("recipient"),
+                models.OrderBy(models.F("publish_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
                 condition=models.Q(
-                    ("announced_at__isnull", False), ("recipient__isnull", False)
+                    ("archived_at__isnull", False), ("recipient__isnull", False)
                 ),
+                name="notification_archived",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="notification",
+            index=models.Index(
+                condition=models.Q(("recipient__isnull", False)),
                 fields=["recipient", "announced_at", "id"],
                 name="notification_replay",
             ),
