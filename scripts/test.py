@@ -88,10 +88,11 @@ REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
 BIOME = ("Biome", "node_modules/@biomejs/biome/bin/biome check --error-on-warnings")
 UNIT_TESTS = ("JavaScript unit tests", "--test --test-reporter=dot")
 
-# What the shell has set for something else would decide what is tested.
+# What the shell has set for something else would decide what is tested, or how soon.
 FOREIGN = {
     "DATABASE_URL",
     "DJANGO_SETTINGS_MODULE",
+    "PYTHONDONTWRITEBYTECODE",  # each process would compile each test again
     "TEST_LAYER",
     "TEST_REDIS_URL",
     "TEST_SETTINGS",

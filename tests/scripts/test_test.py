@@ -55,11 +55,13 @@ def test_the_tests_are_told_where_things_are(script):
 
 def test_a_running_demo_and_the_shell_have_no_say(script, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://production/")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
 
     variables = script.variables(script.Part("system check", "manage.py check"), {})
 
     assert variables["DATABASE_URL"] == "sqlite:///:memory:"
     assert variables["REDIS_URL"] == ""
+    assert "PYTHONDONTWRITEBYTECODE" not in variables
 
 
 def test_the_table_says_how_it_went_and_how_to_repeat_it(script):
