@@ -2,7 +2,7 @@
 Chromium, and a site for it: Daphne with Redis, under a strict CSP.
 
 Playwright's event loop runs in the thread of the tests, which Django takes for
-async code. It is started once per module, so that no other module sees it.
+async code. It is started once for this package, so that no other test sees it.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ WITHIN_MS = 15_000
 WITHOUT_WORKER = "delete window.SharedWorker"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium():
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -34,7 +34,7 @@ def chromium():
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def all_workers(chromium):
     return Workers(chromium)
 
