@@ -11,8 +11,9 @@ from unittest import mock
 from notifications import clock
 from notifications.bus import bus
 from notifications.events import Cursor
+from notifications.filters import Filter, View
 from notifications.hub import Hub
-from notifications.inbox import Filter, Inbox, View
+from notifications.inbox import Inbox
 from notifications.models import Notification
 from notifications.sweeper import Sweeper
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Any, cast
-from urllib.parse import urlencode
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
@@ -25,6 +23,7 @@ from .bus import bus
 from .conf import conf
 from .constants import COUNT_LIMIT
 from .events import Cursor, to_microseconds
+from .filters import EVERYTHING, Filter, View
 from .models import InboxState, Notification, NotificationQuerySet
 from .sources import Head, Sources, heads
 
@@ -42,48 +41,6 @@ class Counts:
 
     unread: int
     unseen: int
-
-
-class View(StrEnum):
-    """The three lists that an inbox is."""
-
-    ALL = "all"
-    """What is not archived."""
-    UNREAD = "unread"
-    ARCHIVED = "archived"
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What to list: a view, and of that what matches."""
-
-    view: View = View.ALL
-    category: str = ""
-    """A slug; all categories if empty."""
-    search: str = ""
-    """Text to be found in title, body or actor, whatever its case."""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether a page can tell of what arrives that it belongs here."""
-        return self.view is not View.ARCHIVED and not self.search
-
-    def query(self) -> str:
-        """Return it as the query of a URL, empty for everything."""
-        view = "" if self.view is View.ALL else self.view
-        named = {"view": view, "category": self.category, "q": self.search}
-        return urlencode({name: text for name, text in named.items() if text})
-
-    def condition(self) -> Q:
-        found = Q(category=self.category) if self.category else Q()
-        # Every word, wherever it is.
-        for word in self.search.split():
-            found &= (
-                Q(title__icontains=word)
-                | Q(body__icontains=word)
-                | Q(actor_text__icontains=word)
-            )
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +89,7 @@ class Inbox:
         self,
         limit: int = 20,
         before: Cursor | None = None,
-        where: Filter = Filter(),
+        where: Filter = EVERYTHING,
     ) -> Page:
         """Return at most *limit* notifications, those from *before* a cursor on."""
         older = where.condition()

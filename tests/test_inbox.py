@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from notifications.events import Cursor
-from notifications.inbox import Filter, Inbox, View
+from notifications.filters import Filter, View
+from notifications.inbox import Inbox
 from notifications.models import InboxState, Notification, Receipt
 
 from .factories import has_field, make_notification, make_user

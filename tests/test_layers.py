@@ -11,7 +11,7 @@ import notifications
 LAYERS = [
     {"constants", "exceptions", "conf", "events", "signals"},
     {"categories", "links", "plurals", "worker"},
-    {"models", "clock", "audiences", "content"},
+    {"models", "clock", "audiences", "content", "filters"},
     {"wire", "payloads"},
     {"bus"},
     {"outbox"},

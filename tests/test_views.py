@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from notifications import gate
 from notifications.events import Cursor
+from notifications.filters import Filter, View
 from notifications.hub import hub
-from notifications.inbox import Filter, Inbox, View
+from notifications.inbox import Inbox
 from notifications.models import Notification, Receipt
 from notifications.revocation import page_key
 from notifications.worker import worker_url

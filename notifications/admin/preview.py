@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from notifications import clock
-from notifications.inbox import Filter
+from notifications.filters import Filter
 from notifications.models import Broadcast
 
 SCHEMES = ("light", "dark")

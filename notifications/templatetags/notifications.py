@@ -24,7 +24,8 @@ from notifications import categories, clock
 from notifications.conf import conf
 from notifications.constants import COUNT_LIMIT, Placement
 from notifications.events import Cursor
-from notifications.inbox import MOST_BANNERS, Counts, Filter, Inbox, Page
+from notifications.filters import Filter
+from notifications.inbox import MOST_BANNERS, Counts, Inbox, Page
 from notifications.models import Notification
 from notifications.plurals import plural_forms
 from notifications.revocation import page_key

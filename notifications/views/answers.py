@@ -12,7 +12,7 @@ from django.utils.crypto import constant_time_compare
 
 from notifications.events import Cursor
 from notifications.exceptions import InvalidCursor
-from notifications.inbox import Filter, View
+from notifications.filters import Filter, View
 from notifications.revocation import page_key
 
 SEARCH_LENGTH = 200

@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from notifications.api import notify
-from notifications.inbox import Filter, Inbox, View
+from notifications.filters import Filter, View
+from notifications.inbox import Inbox
 from tests.factories import make_notification
 from tests.waiting import eventually
 
