@@ -225,12 +225,18 @@ def _pks(recipients: Recipients) -> list[Any]:
                 f"{get_user_model().__name__}."
             )
         return list(dict.fromkeys(recipients.values_list("pk", flat=True)))
-    users = recipients if isinstance(recipients, Iterable) else [recipients]
-    return list(dict.fromkeys(_pk(user) for user in users))
+    # Users first: request.user is lazy, and looks iterable whatever it stands for.
+    if _is_user(recipients) or not isinstance(recipients, Iterable):
+        return [_pk(recipients)]
+    return list(dict.fromkeys(_pk(user) for user in recipients))
+
+
+def _is_user(value: Any) -> bool:
+    return isinstance(value, User) or hasattr(value, "is_authenticated")
 
 
 def _pk(user: Any) -> Any:
-    if not isinstance(user, User) and not hasattr(user, "is_authenticated"):
+    if not _is_user(user):
         raise InvalidNotification(f"{user!r} is not a user.")
     # Not by the key alone: a UUID is there before the row is.
     if user.pk is None or user._state.adding:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser, Group
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy
 
 from notifications import categories
@@ -242,6 +243,16 @@ def test_everything_the_app_raises_has_one_base_and_is_a_builtin_too():
     assert issubclass(InvalidNotification, ValueError)
     assert issubclass(UnknownAudience, LookupError)
     assert issubclass(UnknownCategory, LookupError)
+
+
+def test_the_user_of_a_request_is_one_recipient(ada, sent):
+    user = SimpleLazyObject(lambda: ada)
+
+    [row] = notify(user, "Hello")
+    send_event(user, "progress", {"value": 40})
+
+    assert row.recipient_id == ada.pk
+    assert sent[-1]["to"] == [str(ada.pk)]
 
 
 def test_lazy_texts_are_stored_as_text(ada):
