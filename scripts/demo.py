@@ -26,9 +26,11 @@ WELCOME = """
   Open      http://{host}:{port}/
   Sign in   as alice, bob or admin; the password is the name.
 
-  Try       Notify yourself on the home page, and watch the bell.
-            As admin in a private window: broadcast to everyone at
+  Try       Notify yourself on the desk, and watch the bell.
+            Follow an export, a log and an answer: /workshop/
+            As admin in a private window: tell everyone, on the desk or at
             http://{host}:{port}/admin/live_notifications/broadcast/add/
+            Another language, down on every page; Arabic turns it around.
             In another terminal, in this directory:
             .venv/bin/python manage.py notify alice "Hello"
 
