@@ -106,7 +106,7 @@ JOBS: dict[str, Job] = {"export": export, "roast": roast, "ask": ask}
 
 # What the roaster says, as machines do: in English only.
 ROASTER = """\
-00:00  200 °C  charge, 12 kg Sidama
+00:00  200 °C  charge, 12 kg
 01:20   94 °C  turning point
 04:45  152 °C  yellow
 07:50  186 °C  brown, gas 60 %

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications.api import broadcast, notify
 from notifications.constants import Level, Placement
 from notifications.inbox import Inbox
+from notifications.models import Notification
 
 from .texts import in_every_language
 
@@ -28,6 +29,9 @@ class Seed:
     is_read: bool = False
 
 
+JOINED = timedelta(days=30)
+"""How long the accounts have been there: users see no broadcast from before."""
+WELCOME_AGE = timedelta(days=6)
 SEEDS = [
     Seed(
         timedelta(minutes=4),
@@ -82,7 +86,7 @@ SEEDS = [
 def seed(user: AbstractBaseUser, colleague: AbstractBaseUser) -> None:
     """Fill the inbox of *user*. A second time changes nothing but what is unread."""
     now = timezone.now()
-    read = []
+    read = [welcome().pk]
     for number, each in enumerate(SEEDS):
         stored = notify(
             user,
@@ -99,13 +103,14 @@ def seed(user: AbstractBaseUser, colleague: AbstractBaseUser) -> None:
     Inbox(user).mark_read(read)
 
 
-def welcome() -> None:
+def welcome() -> Notification:
     """Greet everyone: one row, however many they are and however often this runs."""
-    broadcast(
+    return broadcast(
         **in_every_language(
             _("Welcome to Harbour"),
             _("What you should know arrives here, while you watch."),
         ),
         placement=Placement.INBOX,
+        publish_at=timezone.now() - WELCOME_AGE,
         dedupe_key="welcome",
     )

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
 from project import seeds
 
@@ -37,10 +38,14 @@ class Command(BaseCommand):
         for username, fields in ACCOUNTS.items():
             if users.filter(username=username).exists():
                 continue
-            user = users.create_user(username=username, password=username, **fields)
+            user = users.create_user(
+                username=username,
+                password=username,
+                date_joined=timezone.now() - seeds.JOINED,
+                **fields,
+            )
             created.append(user)
             self.stdout.write(f"Created {username}.")
         for user in created:
             colleague = users.get(username=COLLEAGUES[user.get_username()])
             seeds.seed(user, colleague)
-        seeds.welcome()
