@@ -1,7 +1,10 @@
-.PHONY: demo test test-fast bench bench-plans bench-writes bench-broadcasts bench-delivery bench-streams bench-faults bench-page
+.PHONY: demo gallery test test-fast bench bench-plans bench-writes bench-broadcasts bench-delivery bench-streams bench-faults bench-page
 
 demo:
 	@python3 scripts/demo.py
+
+gallery:
+	@python3 scripts/gallery.py
 
 test:
 	@python3 scripts/test.py

@@ -10,6 +10,7 @@ import interpreter
 interpreter.choose()
 
 import os  # noqa: E402 - from here on, the Python is new enough for the others
+import subprocess  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import ExitStack, contextmanager  # noqa: E402
@@ -46,28 +47,35 @@ def main() -> int:
     port = chosen_port(os.environ.get("PORT") or "8000")
     environment = Environment()
     environment.prepare("requirements.txt")
-    python = str(environment.python)
     with ExitStack() as stack:
         url, redis = stack.enter_context(channel_layer(environment))
         shared = {"REDIS_URL": url}
         joined = handover.take() | os.environ
         shared["DATABASE_URL"] = joined.get("DATABASE_URL", "")
-        variables = os.environ | shared | {"DJANGO_SETTINGS_MODULE": "project.settings"}
-
-        run([python, "manage.py", "migrate", "--verbosity", "0"], variables)
-        run([python, "manage.py", "demo_accounts"], variables)
-
-        # Quiet, so that what is printed below stays in sight.
-        command = [python, "-m", "daphne", "--verbosity", "0", "-b", HOST]
-        command += ["-p", str(port), "project.asgi:application"]
-        server = stack.enter_context(running(command, cwd=ROOT, env=variables))
-        wait_until(lambda: server.poll() is not None or accepts(port), 60)
+        server = stack.enter_context(serving(environment, port, shared))
         if server.poll() is None:
             if not handover.take():  # the other demo of this directory keeps its own
                 stack.enter_context(handover.offer(shared))
             database = "PostgreSQL" if shared["DATABASE_URL"] else "SQLite, db.sqlite3"
             say(WELCOME.format(host=HOST, port=port, redis=redis, database=database))
         return exit_status(server)
+
+
+@contextmanager
+def serving(
+    environment: Environment, port: int, variables: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve the site, with its accounts, on *port*; yield once it answers or ended."""
+    python = str(environment.python)
+    variables = os.environ | variables | {"DJANGO_SETTINGS_MODULE": "project.settings"}
+    run([python, "manage.py", "migrate", "--verbosity", "0"], variables)
+    run([python, "manage.py", "demo_accounts"], variables)
+    # Quiet, so that what the scripts print stays in sight.
+    command = [python, "-m", "daphne", "--verbosity", "0", "-b", HOST]
+    command += ["-p", str(port), "project.asgi:application"]
+    with running(command, cwd=ROOT, env=variables) as server:
+        wait_until(lambda: server.poll() is not None or accepts(port), 60)
+        yield server
 
 
 def chosen_port(text: str) -> int:

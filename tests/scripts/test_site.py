@@ -11,9 +11,12 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from components import COMPONENTS
 from environment import ROOT
 from ports import HOST, accepts, free_port, wait_until
 from processes import running
+
+from tests.servers import missing
 
 pytestmark = pytest.mark.live
 
@@ -244,6 +247,20 @@ def test_jobs_tell_how_they_go_and_leave_a_notification(alice):
 def test_a_job_that_there_is_not_is_not_found(alice):
     with pytest.raises(urllib.error.HTTPError, match="404"):
         alice("/workshop/nothing/", go="1")
+
+
+@pytest.mark.browser
+def test_a_picture_can_be_taken_of_it(site, tmp_path):
+    if COMPONENTS[0].path is None:
+        missing("Chromium", "apt install chromium")
+    command = [sys.executable, "scripts/pictures.py", site, str(tmp_path), "badge"]
+
+    taken = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+    assert taken.returncode == 0, taken.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["badge.png"]
 
 
 def test_the_language_that_a_visitor_chooses_is_spoken(bob):
