@@ -30,21 +30,20 @@ running: set[tuple[Any, str]] = set()
 lock = Lock()
 
 
-def start(name: str, user: AbstractBaseUser) -> bool:
+def start(name: str, user: AbstractBaseUser) -> None:
     """
     Run the job called *name* for *user*, in the language that is active now.
 
-    Return whether it was started: each user runs each job once at a time, or an
-    impatient visitor would fill the process with threads.
+    Nothing happens while it runs already: an impatient visitor would fill the
+    process with threads.
     """
     key = (user.pk, name)
     with lock:
         if key in running:
-            return False
+            return
         running.add(key)
     # A daemon: Ctrl-C does not wait for it.
     Thread(target=run, args=[key, user, get_language()], name=name, daemon=True).start()
-    return True
 
 
 def run(key: tuple[Any, str], user: AbstractBaseUser, language: str | None) -> None:

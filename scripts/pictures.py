@@ -54,15 +54,16 @@ class Picture:
 def open_panel(site: Site, page: Any) -> None:
     page.locator("[data-toggle]").click()
     page.locator("[data-panel]:popover-open").wait_for()
+    page.locator("[data-badge]").wait_for(state="hidden")  # all is seen now
 
 
 def receive(site: Site, page: Any) -> None:
-    """Have a colleague send something from the desk."""
+    """Have a colleague send something from the desk, first what stays longest."""
     with site.open("bob") as desk:
         desk.goto("/")
-        tell(desk, "alice", "Roaster 2 has cooled down", "25", "roasting")
-        tell(desk, "alice", "Order 1043 waits for you", "30", "orders")
-        tell(desk, "alice", "Lunch is on the table", "20", "team")
+        tell(desk, "alice", "Order 1043 cannot be delivered", "40", "orders")
+        tell(desk, "alice", "Roaster 1 is due for cleaning", "30", "roasting")
+        tell(desk, "alice", "Batch 320 may be shipped", "25", "roasting")
     page.locator("notification-toast").nth(2).wait_for()
 
 

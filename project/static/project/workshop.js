@@ -8,6 +8,7 @@
 const show = {
   status(job) {
     job.dataset.state = "running";
+    job.querySelector("[data-failed]").hidden = true;
     for (const text of job.querySelectorAll("[data-log], [data-answer]")) {
       text.textContent = "";
     }
@@ -32,6 +33,7 @@ const show = {
   },
   failed(job) {
     job.dataset.state = "failed";
+    job.querySelector("[data-failed]").hidden = false;
   },
 };
 
