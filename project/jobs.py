@@ -2,7 +2,7 @@
 Work that tells its user's open pages how it goes, in a thread of the web process.
 
 That is enough for seconds of work that may end with the process. What must not be
-lost belongs into a task queue; it calls ``send_event()`` and ``notify()`` as these do.
+lost belongs in a task queue; it calls ``send_event()`` and ``notify()`` as these do.
 """
 
 from __future__ import annotations

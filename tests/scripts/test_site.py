@@ -124,9 +124,10 @@ def admin(site):
     return Browser(site).sign_in("admin")
 
 
-def inbox(browser):
-    """Return the titles in the inbox, the newest first."""
-    main = browser("/notifications/").partition("<main")[2].partition("<template")[0]
+def inbox(browser, search=""):
+    """Return the titles in the inbox, or those that *search* finds."""
+    page = browser(f"/notifications/?q={search}")
+    main = page.partition("<main")[2].partition("<template")[0]
     return re.findall(r'data-slot="title" dir="auto">([^<]+)<', main)
 
 
@@ -278,4 +279,4 @@ def test_the_language_that_a_visitor_chooses_is_spoken(bob):
 
         direction = "rtl" if language == "ar" else "ltr"
         assert f'<html lang="{language}" dir="{direction}">' in bob("/")
-        assert title in inbox(bob)
+        assert inbox(bob, "1042") == [title]
