@@ -25,7 +25,9 @@ class ProjectConfig(AppConfig):
         audiences.register(
             "recent",
             _("Signed in during the last 30 days"),
-            users=lambda: get_user_model().objects.filter(last_login__gte=recently()),
+            users=lambda: get_user_model().objects.filter(
+                is_active=True, last_login__gte=recently()
+            ),
             includes=was_here_recently,
         )
 
@@ -36,4 +38,5 @@ def recently() -> datetime:
 
 def was_here_recently(user: Any) -> bool:
     """The same question of one user, answered without a query."""
-    return user.last_login is not None and user.last_login >= recently()
+    last_login = user.last_login
+    return user.is_active and last_login is not None and last_login >= recently()
