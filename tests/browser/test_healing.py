@@ -12,7 +12,7 @@ from notifications.models import Notification
 from tests.factories import make_notification
 from tests.waiting import eventually
 
-from .pages import badge, wait_for_status
+from .pages import badge, on_both_rungs, rows, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -93,3 +93,23 @@ def test_a_change_on_another_device_is_followed_at_once(ada, page):
 
     heals(page, ada)
     expect(badge(page)).to_be_hidden()
+
+
+@on_both_rungs
+def test_what_is_put_away_between_rendering_and_connecting_is_gone(ada, open_page):
+    read, unread = (make_notification(ada, title) for title in ("Read", "Unread"))
+    Inbox(ada).mark_read([read.pk])
+    page = open_page(ada, "about:blank")
+    requests = []
+
+    def put_away(route):
+        requests.append(route.request.url)
+        Inbox(ada).archive([read.pk, unread.pk])
+        route.continue_()
+
+    # The last script of the page, which connects it, is on its way meanwhile.
+    page.route("**/connection.js", put_away)
+    page.goto("/notifications/")
+
+    expect(rows(page)).to_have_count(0)
+    assert len(requests) == 1

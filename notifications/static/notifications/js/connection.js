@@ -29,7 +29,6 @@ const POLL_MS = 60_000;
 const REQUEST_MS = 10_000;
 // A broadcast is recalled on all pages at once, and they ask one after another.
 const RECOUNT_MS = 1_000;
-const STALE_US = 2_000_000;
 const REMEMBERED = 1_000;
 const MOST_SHOWN = 300;
 
@@ -64,6 +63,7 @@ class Connection {
   #aheadUs; // by how much the server's clock is ahead of this machine's
   #isStale = false; // something could not be read, and must be once it can
   #isHinted = false;
+  #madeUs; // when the page was made, by the server's clock
   #isFresh = true; // no state came since the page was made
   #known = new Map(); // id → when announced, for what this page has had
   #answer;
@@ -82,7 +82,8 @@ class Connection {
     };
     this.#user = user;
     this.#cursor = cursor;
-    this.#setTime(microseconds(cursor));
+    this.#madeUs = microseconds(cursor);
+    this.#setTime(this.#madeUs);
     this.#events = events.split(/\s+/).filter(Boolean);
   }
 
@@ -266,8 +267,9 @@ class Connection {
     notification: (notification) => this.#receive([notification]),
     state: (state) => {
       emit("state", state);
-      const isLate = state.as_of - microseconds(this.#cursor) > STALE_US;
-      if (this.#isFresh && isLate) this.#reconcile();
+      // What was read or put away since the page was made is in no replay, and the
+      // first state of a stream has the counts alone.
+      if (this.#isFresh && state.as_of > this.#madeUs) this.#reconcile();
       this.#isFresh = false;
     },
     removed: (removed) => {
