@@ -23,13 +23,15 @@ class Stopwatch:
         self._thread = thread or threading.get_native_id()
 
     def __enter__(self):
-        self._starved_ns = self._read()
         self._start = time.perf_counter()
+        self._starved_ns = self._read()
         return self
 
     def __exit__(self, *exc_info):
+        # Read within the time that is taken: no more comes off than is in it.
+        starved_ns = self._read() - self._starved_ns
         self.ms = (time.perf_counter() - self._start) * 1000
-        self.blocked_ms = self.ms - (self._read() - self._starved_ns) / 1_000_000
+        self.blocked_ms = self.ms - starved_ns / 1_000_000
 
     def _read(self):
         """Return how long the thread has waited for a processor so far, in ns."""
