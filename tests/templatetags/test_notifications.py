@@ -131,7 +131,7 @@ def test_a_level_is_said_in_words(ada, render):
     assert ">Error:</span>" in render(LIST, ada)
 
 
-@pytest.mark.parametrize(("source", "count"), [(BELL, 11), (LIST, 11), (TOASTS, 13)])
+@pytest.mark.parametrize(("source", "count"), [(BELL, 14), (LIST, 14), (TOASTS, 16)])
 def test_each_script_carries_the_nonce(ada, render, source, count):
     html = render(source, ada, csp_nonce="r4nd0m")
 
@@ -268,7 +268,7 @@ def test_static_files_may_be_hashed(ada, render, settings, tmp_path):
     html = render(BELL + TOASTS, ada)
 
     paths = set(re.findall(r'"/?static/(notifications/[^"]+)"', html))
-    assert len(paths) == 15
+    assert len(paths) == 18
     for path in paths:
         assert re.search(r"\.[0-9a-f]{12}\.(js|css)$", path)
         # Nothing is imported from a script: such a path would not be hashed.

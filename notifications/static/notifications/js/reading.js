@@ -1,18 +1,22 @@
 /**
- * Marks read what was opened elsewhere than in a list: notifications:opened {id}.
+ * Tells the server what somebody saw, and what they opened.
  *
- * As a row's own link does it, except that there is nothing to take back if it
- * fails. The page follows the state that is answered.
+ * Seen is what is in view of somebody who is looking, in any <notification-list>.
+ * Read is what was opened elsewhere than in a list: notifications:opened {id}. The
+ * page follows the state that is answered; if that fails there is nothing to take
+ * back.
  */
 
-async function markRead(id) {
-  const stream = document.querySelector("notification-stream[data-read]");
-  if (!stream) return;
-  const { read, token } = stream.dataset;
+const SEEN_DELAY_MS = 250;
+
+const inView = new Set(); // lists
+let seeing;
+
+async function post(url, data, token) {
   try {
-    const response = await fetch(read, {
+    const response = await fetch(url, {
       method: "POST",
-      body: new URLSearchParams({ id }),
+      body: data,
       headers: { Accept: "application/json", "X-CSRFToken": token },
       keepalive: true, // a click on a link leaves the page
     });
@@ -22,8 +26,39 @@ async function markRead(id) {
       new CustomEvent("notifications:state", { bubbles: true, detail }),
     );
   } catch {
-    // No network: it stays unread.
+    // No network: it stays as it was.
   }
 }
 
+async function markRead(id) {
+  const stream = document.querySelector("notification-stream[data-read]");
+  if (!stream) return;
+  const { read, token } = stream.dataset;
+  await post(read, new URLSearchParams({ id }), token);
+}
+
+function markSeen(list) {
+  if (!Number(list.dataset.unseen)) return;
+  const data = new URLSearchParams(new FormData(list.querySelector("form")));
+  post(list.dataset.seen, data, data.get("csrfmiddlewaretoken"));
+}
+
+function see() {
+  if (document.visibilityState !== "visible" || !inView.size) return;
+  const lists = [...inView];
+  clearTimeout(seeing);
+  seeing = setTimeout(() => lists.forEach(markSeen), SEEN_DELAY_MS);
+}
+
+const view = new IntersectionObserver((changes) => {
+  for (const { target, isIntersecting } of changes) {
+    if (isIntersecting) inView.add(target);
+    else inView.delete(target);
+  }
+  see();
+});
+
+document.addEventListener("notifications:listed", ({ target }) => view.observe(target));
+document.addEventListener("notifications:received", see);
+document.addEventListener("visibilitychange", see);
 document.addEventListener("notifications:opened", ({ detail }) => markRead(detail.id));

@@ -6,11 +6,11 @@
  */
 
 function refresh(list) {
-  const boxes = [...list.querySelectorAll("[data-tick]")];
-  const ticked = boxes.filter((box) => box.checked).length;
   const all = list.querySelector("[data-tick-all]");
   const bulk = list.querySelector("[data-bulk]");
   if (!all || !bulk) return;
+  const boxes = [...list.querySelectorAll("[data-tick]")];
+  const ticked = boxes.filter((box) => box.checked).length;
   all.hidden = boxes.length === 0;
   const box = all.querySelector("input");
   box.checked = ticked > 0 && ticked === boxes.length;
@@ -28,15 +28,4 @@ document.addEventListener("change", ({ target }) => {
   }
   refresh(list);
 });
-
-const watch = new MutationObserver((changes) => {
-  for (const { target } of changes) {
-    const list = target.closest("notification-list");
-    if (list) refresh(list);
-  }
-});
-
-for (const list of document.querySelectorAll("notification-list:has([data-bulk])")) {
-  refresh(list);
-  watch.observe(list.querySelector("[data-rows]"), { childList: true });
-}
+document.addEventListener("notifications:listed", ({ target }) => refresh(target));

@@ -1,0 +1,172 @@
+/**
+ * What somebody does in a <notification-list>: marks, archives, follows a link.
+ *
+ * It is shown at once, asked of the server, and taken back if that fails. What can be
+ * undone can be for ten seconds. Without this script the buttons are a form's, and
+ * links are links.
+ */
+
+const UNDO_MS = 10_000;
+
+const undos = new WeakMap(); // list → {url, data, takeBack}
+const timers = new WeakMap(); // list → when that ends
+
+const rowsOf = (list) => list.querySelector("[data-rows]");
+
+function dataOf(list) {
+  return new URLSearchParams(new FormData(list.querySelector("form")));
+}
+
+/** Post *data*, and let the whole page follow the state that is answered. */
+async function post(list, url, data) {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      body: data,
+      headers: {
+        Accept: "application/json",
+        "X-CSRFToken": data.get("csrfmiddlewaretoken"),
+      },
+      keepalive: true, // a click on a link leaves the page
+    });
+    if (!response.ok || response.redirected) return null;
+    const detail = await response.json();
+    if (data.has("all")) detail.upto = data.get("upto");
+    list.dispatchEvent(
+      new CustomEvent("notifications:state", { bubbles: true, detail }),
+    );
+    return detail;
+  } catch {
+    return null;
+  }
+}
+
+/** Return the rows that *button* is about. */
+function meant(list, button) {
+  if (button.name === "all") return list.rowsUpTo(dataOf(list).get("upto"));
+  return list.rows.filter((row) =>
+    button.name === "only"
+      ? row.contains(button)
+      : row.querySelector("[data-tick]:checked"),
+  );
+}
+
+/** Mark *rows*; return how to take that back. */
+function mark(list, rows, action) {
+  const isRead = action === "read";
+  const hadFocus = rows.find((row) => row.contains(document.activeElement));
+  for (const row of rows) list.mark(row, isRead);
+  hadFocus?.querySelector("[data-action]:not([hidden])")?.focus();
+  return () => {
+    for (const row of rows) list.mark(row, !isRead);
+  };
+}
+
+/** Take *rows* away; return how to put them back. */
+function move(list, rows) {
+  const hadFocus = rows.find((row) => row.contains(document.activeElement));
+  const next = hadFocus?.nextElementSibling ?? hadFocus?.previousElementSibling;
+  for (const row of rows) row.remove();
+  if (hadFocus) {
+    const target = next?.isConnected ? next.querySelector("a[href], button") : null;
+    (target ?? rowsOf(list)).focus({ preventScroll: true });
+  }
+  return () => {
+    for (const row of rows) {
+      if (!list.row(row.dataset.notification)) list.insert(row);
+    }
+  };
+}
+
+async function act(list, action, rows, button, data, { isQuiet = false } = {}) {
+  const isMove = action === "archive" || action === "unarchive";
+  const changed = rows.filter(
+    (row) => isMove || "read" in row.dataset !== (action === "read"),
+  );
+  if (!changed.length && button.name !== "all") return;
+  const takeBack = isMove ? move(list, changed) : mark(list, changed, action);
+  list.tell("");
+  const state = await post(list, button.formAction, data);
+  if (!state) {
+    takeBack();
+    list.tell(list.dataset.failed);
+    return;
+  }
+  if (isQuiet || (button.name === "only" && !isMove)) return;
+  const isArchive = action === "archive";
+  if (!isArchive && action !== "read") return;
+  const undo = new URLSearchParams();
+  undo.set("csrfmiddlewaretoken", data.get("csrfmiddlewaretoken"));
+  if (state.undo) undo.set("undo", state.undo);
+  else for (const row of changed) undo.append("id", row.dataset.notification);
+  offerUndo(list, {
+    text: isArchive ? list.dataset.doneArchived : list.dataset.doneRead,
+    url: isArchive ? list.dataset.unarchived : list.dataset.unreadUrl,
+    data: undo,
+    takeBack,
+  });
+}
+
+function offerUndo(list, undo) {
+  undos.set(list, undo);
+  const done = list.querySelector("[data-done]");
+  if (!done) return;
+  done.hidden = false;
+  done.querySelector("[data-message]").textContent = undo.text;
+  done.querySelector("[data-undo]").hidden = false;
+  clearTimeout(timers.get(list));
+  const end = () => {
+    // Not from under somebody who is about to press it.
+    if (!done.contains(document.activeElement)) endUndo(list);
+  };
+  timers.set(list, setTimeout(end, UNDO_MS));
+}
+
+function endUndo(list) {
+  clearTimeout(timers.get(list));
+  undos.delete(list);
+  const done = list.querySelector("[data-done]");
+  if (!done) return;
+  if (done.contains(document.activeElement)) {
+    rowsOf(list).focus({ preventScroll: true });
+  }
+  done.hidden = true;
+  done.querySelector("[data-message]").textContent = "";
+}
+
+async function undo(list) {
+  const { url, data, takeBack } = undos.get(list) ?? {};
+  if (!url) return;
+  endUndo(list);
+  takeBack();
+  if (!(await post(list, url, data))) list.tell(list.dataset.failed);
+}
+
+function submit(event) {
+  const list = event.target.closest("notification-list");
+  const button = event.submitter;
+  if (!list || !button?.name) return;
+  event.preventDefault();
+  const data = new URLSearchParams(new FormData(event.target));
+  data.set(button.name, button.value); // a form's data is without its button
+  act(list, button.dataset.action ?? "read", meant(list, button), button, data);
+}
+
+/** Mark read what a link is followed of, in this tab or in another. */
+function open(event) {
+  const row = event.target.closest("a[href]")?.closest("[data-notification]");
+  const list = row?.closest("notification-list");
+  if (!list || "read" in row.dataset || event.button > 1) return;
+  const data = dataOf(list);
+  data.set("only", row.dataset.notification);
+  const button = row.querySelector('[data-action="read"]');
+  act(list, "read", [row], button, data, { isQuiet: true });
+}
+
+document.addEventListener("submit", submit);
+document.addEventListener("click", open);
+document.addEventListener("auxclick", open);
+document.addEventListener("click", ({ target }) => {
+  const list = target.closest("[data-undo]")?.closest("notification-list");
+  if (list) undo(list);
+});
