@@ -32,7 +32,10 @@ KEY_LENGTH = 100
 BATCH_SIZE = 500
 # Rows in one INSERT of notify(); Django splits smaller where a database must.
 INSERT_SIZE = 1000
-# Counts stop here: the badge shows "99+", and no query reads more rows than this.
-COUNT_LIMIT = 100
+# Counts stop here: no query reads more rows than this, and the bell is called
+# "Notifications, more than 999 unread".
+COUNT_LIMIT = 1000
+# There is no room for more than two digits: from here on the badge shows "99+".
+BADGE_LIMIT = 100
 # Whoever reaches more users than that says how many, in figures.
 LARGE_AUDIENCE = 10_000

@@ -37,7 +37,7 @@ FUTURE = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many notifications wait; at most 100, which means "more than 99"."""
+    """How many notifications wait; at most 1,000, which means "more than 999"."""
 
     unread: int
     unseen: int

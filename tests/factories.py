@@ -56,6 +56,20 @@ def log_in(user):
     return {"sessionid": session.session_key}
 
 
+def make_notifications(to, count):
+    """Store *count* rows for a user by few INSERTs: ``Number 0`` is the oldest."""
+    now = timezone.now()
+    moments = [now - timedelta(seconds=count - number) for number in range(count)]
+    Notification.objects.bulk_create(
+        [
+            Notification(
+                recipient=to, title=f"Number {number}", publish_at=at, announced_at=at
+            )
+            for number, at in enumerate(moments)
+        ]
+    )
+
+
 def make_notification(to, title="Hello", *, age=timedelta(), **fields):
     """
     Return a stored row for a user or for an audience's key, published *age* ago.

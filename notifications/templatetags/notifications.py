@@ -22,7 +22,7 @@ from django.utils.translation import gettext, ngettext_lazy
 
 from notifications import categories, clock
 from notifications.conf import conf
-from notifications.constants import COUNT_LIMIT, Placement
+from notifications.constants import BADGE_LIMIT, COUNT_LIMIT, Placement
 from notifications.events import Cursor
 from notifications.filters import Filter
 from notifications.inbox import MOST_BANNERS, Counts, Inbox, Page
@@ -257,6 +257,7 @@ def _shared(context: Context, events: str) -> dict[str, Any]:
         "user": user,
         "now": now,
         "cursor": Cursor.at(now),
+        "badge_limit": BADGE_LIMIT,
         "count_limit": COUNT_LIMIT,
         "plurals": {name: plural_forms(text) for name, text in PLURALS.items()},
         "here": request.get_full_path() if request else "",

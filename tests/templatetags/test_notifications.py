@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from notifications.constants import Level
 from notifications.events import Cursor
 from notifications.inbox import Inbox
-from tests.factories import make_notification
+from tests.factories import make_notification, make_notifications
 
 
 @pytest.fixture
@@ -75,14 +75,24 @@ def test_the_bells_name_says_how_much_is_unread(ada, render):
     assert 'aria-label="Notifications, 2 unread"' in render(BELL, ada)
 
 
-def test_the_badge_stops_at_99(ada, render):
-    for _ in range(101):
-        make_notification(ada)
+@pytest.mark.parametrize(
+    ("count", "text", "name"),
+    [
+        (99, "99", "Notifications, 99 unread"),
+        (100, "99+", "Notifications, 100 unread"),
+        (999, "99+", "Notifications, 999 unread"),
+        (1000, "99+", "Notifications, more than 999 unread"),
+    ],
+)
+def test_the_badge_stops_at_99_and_the_bells_name_at_999(
+    ada, render, count, text, name
+):
+    make_notifications(ada, count)
 
     html = render(BELL, ada)
 
-    assert badge(html) == (None, "99+")
-    assert 'aria-label="Notifications, more than 99 unread"' in html
+    assert badge(html) == (None, text)
+    assert f'aria-label="{name}"' in html
 
 
 def test_the_panel_has_the_ten_latest(ada, render):

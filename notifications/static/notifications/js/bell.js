@@ -111,9 +111,10 @@ class NotificationBell extends HTMLElement {
   }
 
   #show() {
-    const { unread, limit, label, labelNone, labelMany, badgeCounts } = this.dataset;
-    const counted = Number(this.dataset[badgeCounts]);
-    const text = counted >= Number(limit) ? `${Number(limit) - 1}+` : String(counted);
+    const { unread, limit, label, labelNone, labelMany } = this.dataset;
+    const counted = Number(this.dataset[this.dataset.badgeCounts]);
+    const most = Number(this.dataset.badgeLimit) - 1;
+    const text = counted > most ? `${most}+` : String(counted);
     const badge = this.querySelector("[data-badge]");
     if (badge) {
       if (badge.textContent !== text) badge.textContent = text;
