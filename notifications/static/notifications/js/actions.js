@@ -142,14 +142,14 @@ async function undo(list) {
   if (!(await post(list, url, data))) list.tell(list.dataset.failed);
 }
 
-function submit(event) {
-  const list = event.target.closest("notification-list");
-  const button = event.submitter;
-  if (!list || !button?.name) return;
-  event.preventDefault();
-  const data = new URLSearchParams(new FormData(event.target));
+/** Do what *button* says; return whether it is one of a list's. */
+function press(button) {
+  const list = button?.name && button.closest("notification-list");
+  if (!list) return false;
+  const data = new URLSearchParams(new FormData(button.form));
   data.set(button.name, button.value); // a form's data is without its button
   act(list, button.dataset.action ?? "read", meant(list, button), button, data);
+  return true;
 }
 
 /** Mark read what a link is followed of, in this tab or in another. */
@@ -163,7 +163,12 @@ function open(event) {
   act(list, "read", [row], button, data, { isQuiet: true });
 }
 
-document.addEventListener("submit", submit);
+document.addEventListener("submit", (event) => {
+  if (press(event.submitter)) event.preventDefault();
+});
+document.addEventListener("click", ({ target }) => {
+  press(target.closest("button[type=button][data-action]")); // of a row that was cloned
+});
 document.addEventListener("click", open);
 document.addEventListener("auxclick", open);
 document.addEventListener("click", ({ target }) => {

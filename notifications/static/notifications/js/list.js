@@ -7,7 +7,6 @@
  * them. What is done with it is in the scripts beside this one, by its methods.
  *
  * Dispatches, bubbling:
- *
  *   notifications:arriving  a notification that is about to be put among the rows;
  *                           preventDefault() keeps it out
  *   notifications:listed    rows came or went, whoever did it; and once at first
@@ -43,6 +42,7 @@ function isAbove(row, other) {
 class NotificationList extends HTMLElement {
   #listening;
   #rows;
+  #blanks = new Map(); // category → row to clone; "" for those without their own
   #changes;
   #isSignedOut = false;
   #stateOf = new WeakMap(); // row → as_of of the newest state it was given
@@ -50,6 +50,12 @@ class NotificationList extends HTMLElement {
   connectedCallback() {
     this.#listening = new AbortController();
     this.#rows = this.querySelector("[data-rows]");
+    for (const { dataset, content } of this.querySelectorAll("template")) {
+      this.#blanks.set(dataset.category ?? "", content.firstElementChild);
+      // For each one that submits a form, browsers look through all of the form.
+      const buttons = content.querySelectorAll("button[data-action]");
+      for (const button of buttons) button.type = "button";
+    }
     const { signal } = this.#listening;
     const hear = (name, react) => {
       const listen = ({ detail }) => react(detail);
@@ -221,10 +227,8 @@ class NotificationList extends HTMLElement {
   // A row
 
   #make(notification, old) {
-    const name = `template[data-category="${CSS.escape(notification.category)}"]`;
-    const template =
-      this.querySelector(name) ?? this.querySelector("template:not([data-category])");
-    const row = template.content.firstElementChild.cloneNode(true);
+    const blank = this.#blanks.get(notification.category) ?? this.#blanks.get("");
+    const row = blank.cloneNode(true);
     this.#fill(row, notification);
     this.mark(row, notification.read ?? (old ? "read" in old.dataset : false));
     return row;

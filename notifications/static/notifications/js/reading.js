@@ -58,7 +58,10 @@ const view = new IntersectionObserver((changes) => {
   see();
 });
 
-document.addEventListener("notifications:listed", ({ target }) => view.observe(target));
+document.addEventListener("notifications:listed", ({ target }) => {
+  view.observe(target);
+  see();
+});
 document.addEventListener("notifications:received", see);
 document.addEventListener("visibilitychange", see);
 document.addEventListener("notifications:opened", ({ detail }) => markRead(detail.id));

@@ -58,6 +58,8 @@ class NotificationTime extends HTMLElement {
   }
 }
 
+const aboveOf = new WeakMap(); // row → the one above it, when its day was named
+
 /** Return the day of *moment* in this browser's time zone, to compare. */
 const dayOf = (moment) => new Date(moment).toDateString();
 
@@ -69,26 +71,33 @@ function nameOf(moment, { dataset, lang }) {
   return formatsOf(lang).day.format(new Date(moment));
 }
 
-/** Let the first row of each day in *list* name it. */
-function nameDays(list) {
-  let last;
-  for (const row of list.querySelector("[data-rows]").children) {
-    const heading = row.querySelector('[data-slot="day"]');
-    if (!heading) continue;
-    const { publishAt } = row.dataset;
-    const day = dayOf(publishAt);
-    const text = day === last ? "" : nameOf(publishAt, list);
-    heading.hidden = !text;
-    if (heading.textContent !== text) heading.textContent = text;
-    last = day;
+/** Let *row* name its day if that is not the day of the row above. */
+function nameDay(row, list) {
+  const heading = row.querySelector('[data-slot="day"]');
+  if (!heading) return;
+  const { publishAt } = row.dataset;
+  const above = row.previousElementSibling?.dataset.publishAt;
+  const isFirst = !above || dayOf(above) !== dayOf(publishAt);
+  const text = isFirst ? nameOf(publishAt, list) : "";
+  heading.hidden = !text;
+  if (heading.textContent !== text) heading.textContent = text;
+}
+
+function nameDays(list, { isAnotherDay = false } = {}) {
+  for (const row of list.rows) {
+    const above = row.previousElementSibling;
+    if (!isAnotherDay && aboveOf.get(row) === above) continue;
+    aboveOf.set(row, above);
+    nameDay(row, list);
   }
 }
 
 function updateAll() {
   if (document.visibilityState !== "visible") return;
   for (const element of elements) element.update();
-  // It may be another day.
-  for (const list of document.querySelectorAll("notification-list")) nameDays(list);
+  for (const list of document.querySelectorAll("notification-list")) {
+    nameDays(list, { isAnotherDay: true }); // perhaps
+  }
 }
 
 if (!customElements.get("notification-time")) {
