@@ -38,6 +38,17 @@ def row(rows, title):
     return rows.filter(has_text=title)
 
 
+# What the style sheet draws where rows are to come: blank ones.
+BLANK = "element => getComputedStyle(element, '::after').content"
+
+
+def answer(page, asked, **fields):
+    """Answer the first of the requests that *page* was kept waiting for."""
+    # Playwright hears of requests only while it is spoken to.
+    eventually(lambda: page.evaluate("true") and asked)
+    asked.pop(0).fulfill(**fields)
+
+
 def test_what_is_archived_leaves_every_tab_and_undo_brings_it_back(ada, inbox):
     make_notification(ada, "Keep")
     make_notification(ada, "Put away")
@@ -121,22 +132,57 @@ def test_older_ones_are_added_below_and_none_twice_while_new_ones_arrive(ada, in
     expect(rows.locator("[data-slot=title]")).to_have_text(expected)
 
 
-def test_older_ones_that_cannot_be_loaded_are_said_and_can_be_tried_again(ada, inbox):
+def test_older_ones_are_awaited_and_can_be_tried_again(ada, inbox):
     for number in range(21):
-        make_notification(ada, f"Number {number}")
+        make_notification(ada, f"Number {number}", age=(60 - number) * MINUTE)
     page, rows = inbox(expecting=["500"])
-    page.route("**/api/notifications/*", lambda route: route.fulfill(status=500))
-    older = page.locator("main").get_by_role("link", name="Older notifications")
+    main = page.locator("main")
+    listed = main.get_by_role("list")
+    asked = []
+    page.route("**/api/notifications/*", lambda route: asked.append(route))
 
-    older.click()
-    expect(page.locator("main").get_by_role("alert")).to_contain_text(
-        "could not be loaded"
-    )
+    main.get_by_role("link", name="Older notifications").press("Enter")
+    expect(listed).to_have_attribute("aria-busy", "true")
+    assert listed.evaluate(BLANK) == '""'
+    answer(page, asked, status=500)
+    alert = main.get_by_role("alert")
+    expect(alert).to_have_text("Older notifications could not be loaded.")
+    expect(alert).to_be_in_viewport()
+    expect(main.get_by_role("link", name="Older notifications")).to_be_focused()
+    assert listed.evaluate(BLANK) == "none"
+
     page.unroute("**/api/notifications/*")
-    older.click()
-
+    main.get_by_role("button", name="Try again").press("Enter")
     expect(rows).to_have_count(21)
-    expect(page.locator("main").get_by_role("alert")).to_be_empty()
+    expect(rows.last.get_by_role("button", name="Mark as read")).to_be_focused()
+    expect(listed).to_have_attribute("aria-busy", "false")
+    expect(alert).to_be_empty()
+    expect(main.get_by_role("button", name="Try again")).to_be_hidden()
+
+
+def test_newest_ones_that_cannot_be_read_again_can_be_tried_again(ada, inbox):
+    page, rows = inbox(expecting=["500"])
+    main = page.locator("main")
+    listed = main.get_by_role("list")
+    element = main.locator("notification-list")
+    asked = []
+    page.route("**/api/notifications/*", lambda route: asked.append(route))
+
+    page.evaluate("document.dispatchEvent(new Event('notifications:refetch'))")
+    expect(element).to_have_attribute("aria-busy", "true")
+    expect(main.locator("[data-empty]")).to_be_hidden()
+    assert main.locator("[data-empty]").evaluate(BLANK) == '""'
+    answer(page, asked, status=500)
+    alert = main.get_by_role("alert")
+    expect(alert).to_have_text("The newest notifications could not be loaded.")
+
+    make_notification(ada)
+    page.unroute("**/api/notifications/*")
+    main.get_by_role("button", name="Try again").press("Enter")
+    expect(rows).to_have_count(1)
+    expect(element).to_have_attribute("aria-busy", "false")
+    expect(alert).to_be_empty()
+    expect(listed).to_be_focused()
 
 
 def test_nothing_moves_under_somebody_who_reads_further_down(ada, inbox):

@@ -20,6 +20,7 @@ const { isUpTo, safeUrl } = run("list.js", {
   document: { baseURI: "https://site.example/inbox/" },
   location: { origin: "https://site.example" },
 });
+const { cursorOf } = run("loading.js", { document: { addEventListener() {} } });
 
 for (const [seconds, words] of [
   [0, "now"],
@@ -84,5 +85,16 @@ for (const [cursor, bound, isIt] of [
 ]) {
   test(`${cursor} is ${isIt ? "" : "not "}covered by “read up to ${bound}”`, () => {
     assert.equal(isUpTo(cursor, bound), isIt);
+  });
+}
+
+for (const [publishAt, cursor] of [
+  ["2026-01-05T09:00:00.123456+00:00", "1767603600123456-7"],
+  ["2026-01-05T10:00:00.000007+01:00", "1767603600000007-7"],
+  ["2026-01-05T09:00:00.5Z", "1767603600500000-7"],
+  ["2026-01-05T09:00:00+00:00", "1767603600000000-7"],
+]) {
+  test(`the inbox goes on from ${cursor} below what is of ${publishAt}`, () => {
+    assert.equal(cursorOf({ dataset: { publishAt, notification: "7" } }), cursor);
   });
 }

@@ -12,7 +12,9 @@
  *   notifications:state       counts, and what was read, unread, archived
  *   notifications:removed     {ids}: recalled or expired
  *   notifications:numbers     what became of broadcasts has changed; for staff
- *   notifications:page        {notifications, next}: the newest page, read again
+ *   notifications:loading     the newest page is read again
+ *   notifications:page        {notifications, next}: that is it
+ *   notifications:failed      it could not be read; it will be when the stream is back
  *   notifications:connection  {status, transport}: connecting, open, reconnecting,
  *                             polling, signed-out or closed; shared or tab
  *   notifications:event       {name, data}: a project's own event
@@ -322,8 +324,12 @@ class Connection {
   /** Read the newest page of the inbox and the state again. */
   async refetch() {
     this.#isStale = true;
+    emit("loading");
     const page = await this.#get(this.#urls.list, {});
-    if (!page) return;
+    if (!page) {
+      if (this.#status !== "signed-out") emit("failed");
+      return;
+    }
     this.#isStale = false;
     this.#setTime(microseconds(page.cursor));
     const before = microseconds(this.#cursor);

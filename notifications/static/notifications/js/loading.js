@@ -47,7 +47,7 @@ async function loadOlder(list) {
     if (!response.ok || response.redirected) throw new Error(String(response.status));
     append(list, await response.json());
     const first = last ? last.nextElementSibling : rows.firstElementChild;
-    first?.querySelector("a[href], button:not([hidden])")?.focus();
+    (first?.querySelector("a[href], button:not([hidden])") ?? rows).focus();
   } catch {
     list.tell(list.dataset.notLoaded, "older");
   } finally {
@@ -77,8 +77,9 @@ function retry({ target }) {
 
 /** Let *react* have each list that shows the newest page, when *name* happens. */
 function hear(name, react) {
-  document.addEventListener(`notifications:${name}`, () => {
-    document.querySelectorAll("notification-list[data-live]").forEach(react);
+  document.addEventListener(`notifications:${name}`, ({ detail }) => {
+    const lists = document.querySelectorAll("notification-list[data-live]");
+    for (const list of lists) react(list, detail);
   });
 }
 
@@ -95,4 +96,7 @@ hear("page", (list) => {
 hear("failed", (list) => {
   list.ariaBusy = "false";
   list.tell(list.dataset.notRefreshed, "newest");
+});
+hear("connection", (list, { status }) => {
+  if (status === "signed-out") list.ariaBusy = "false";
 });
