@@ -12,6 +12,8 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import FieldDoesNotExist
 from django.utils import timezone
 
+from notifications.constants import Level
+from notifications.inbox import Inbox
 from notifications.models import Notification
 
 
@@ -80,3 +82,19 @@ def make_notification(to, title="Hello", *, age=timedelta(), **fields):
     times = {"publish_at": moment, "announced_at": moment, "created_at": moment}
     address = {"audience": to} if isinstance(to, str) else {"recipient": to}
     return Notification.objects.create(**address, title=title, **(times | fields))
+
+
+def make_all_kinds(user, count):
+    """Give *user* notifications of all levels, read and not, short and long."""
+    for number in range(count):
+        row = make_notification(
+            user,
+            f"Number {number}" + " and its very long title" * (number % 5),
+            body="It goes on. " * (number % 4 * 8),
+            level=[*Level][number % len(Level)],
+            url="/users/" if number % 2 else "",
+            actor_text="Bob" if number % 3 else "",
+            age=timedelta(hours=7 * number),
+        )
+        if number % 3 == 0:
+            Inbox(user).mark_read([row.pk])

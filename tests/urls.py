@@ -112,6 +112,7 @@ urlpatterns = [
     path("linked/<int:number>/", TemplateView.as_view(template_name="linked.html")),
     path("toasts/", TemplateView.as_view(template_name="toasts.html")),
     path("banner/", TemplateView.as_view(template_name="banner.html")),
+    path("site/", TemplateView.as_view(template_name="site.html")),
     path("untitled/", TemplateView.as_view(template_name="untitled.html")),
     path("fragment/", TemplateView.as_view(template_name="fragment.html")),
     path("users/", users),

@@ -5,11 +5,19 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from django.conf import settings
 
 from notifications.inbox import Inbox
 from tests.waiting import eventually
 
 on_both_rungs = pytest.mark.parametrize("rung", ["shared", "tab"])
+
+# One site for all languages: that of the browser decides, its ``locale``.
+MIDDLEWARE = [*settings.MIDDLEWARE]
+MIDDLEWARE.insert(3, "django.middleware.locale.LocaleMiddleware")
+in_any_language = pytest.mark.parametrize(
+    "site_settings", [pytest.param({"MIDDLEWARE": MIDDLEWARE}, id="any language")]
+)
 
 STREAM = "**/notifications/stream/*"
 STREAM_PATH = "/notifications/stream/"
