@@ -64,13 +64,7 @@ function mark(list, rows, action) {
 
 /** Take *rows* away; return how to put them back. */
 function move(list, rows) {
-  const hadFocus = rows.find((row) => row.contains(document.activeElement));
-  const next = hadFocus?.nextElementSibling ?? hadFocus?.previousElementSibling;
-  for (const row of rows) row.remove();
-  if (hadFocus) {
-    const target = next?.isConnected ? next.querySelector("a[href], button") : null;
-    (target ?? rowsOf(list)).focus({ preventScroll: true });
-  }
+  list.take(rows);
   return () => {
     for (const row of rows) {
       if (!list.row(row.dataset.notification)) list.insert(row);

@@ -65,7 +65,7 @@ class NotificationList extends HTMLElement {
     hear("page", (page) => this.#replace(page));
     hear("state", (state) => this.#follow(state));
     hear("removed", ({ ids }) => {
-      for (const id of ids) this.row(id)?.remove();
+      this.take(ids.map((id) => this.row(id)).filter(Boolean));
     });
     hear("connection", ({ status }) => {
       this.#isSignedOut = status === "signed-out";
@@ -127,6 +127,19 @@ class NotificationList extends HTMLElement {
     const isLast = !last || isAbove(last, row);
     const next = isLast ? null : this.rows.find((other) => isAbove(row, other));
     this.#rows.insertBefore(row, next ?? null);
+  }
+
+  /** Take *rows* away; the focus, if it was in one, goes to what follows. */
+  take(rows) {
+    const all = this.rows;
+    const place = all.findIndex((row) => row.contains(document.activeElement));
+    const hadFocus = rows.includes(all[place]);
+    const stays = (row) => !rows.includes(row);
+    const next = all.slice(place).find(stays) ?? all.slice(0, place).findLast(stays);
+    for (const row of rows) row.remove();
+    if (!hadFocus) return;
+    const target = next?.querySelector("a[href], button:not([hidden])");
+    (target ?? this.#rows).focus({ preventScroll: true });
   }
 
   mark(row, isRead) {
@@ -200,7 +213,7 @@ class NotificationList extends HTMLElement {
       const id = Number(notification);
       const isCovered = state.upto && cursor && isUpTo(cursor, state.upto);
       if (this.#stateOf.get(row) > state.as_of) continue;
-      if (gone.has(id)) row.remove();
+      if (gone.has(id)) this.take([row]);
       else if (unread.has(id)) this.mark(row, false);
       else if (read.has(id) || isCovered) this.mark(row, true);
       else continue;

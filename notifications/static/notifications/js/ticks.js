@@ -16,7 +16,12 @@ function refresh(list) {
   box.checked = ticked > 0 && ticked === boxes.length;
   box.indeterminate = ticked > 0 && ticked < boxes.length;
   list.querySelector("[data-ticked]").textContent = ticked ? String(ticked) : "";
-  for (const button of bulk.querySelectorAll("button")) button.hidden = ticked === 0;
+  for (const button of bulk.querySelectorAll("button")) {
+    if (!ticked && button === document.activeElement) {
+      list.querySelector("[data-rows]").focus({ preventScroll: true });
+    }
+    button.hidden = ticked === 0;
+  }
 }
 
 document.addEventListener("change", ({ target }) => {

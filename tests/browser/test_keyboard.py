@@ -1,0 +1,169 @@
+"""Everything can be done without a mouse, and the focus is never lost."""
+
+import pytest
+from playwright.sync_api import expect
+
+from notifications.api import notify
+from notifications.constants import Level
+from notifications.inbox import Inbox
+from tests.factories import make_notification
+from tests.waiting import eventually
+
+from .pages import bell, wait_for_status
+
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
+
+# What has the focus: its name, and which row or toast it is in.
+FOCUS = """() => {
+    const { activeElement: element } = document;
+    const part = element.closest("notification-toast, [data-notification]");
+    const title = part?.querySelector("[data-slot=title]").textContent ?? "";
+    const name = element.getAttribute("aria-label") ?? element.textContent;
+    return [title, name.trim().replaceAll(/\\s+/g, " ")];
+}"""
+
+
+def focus(page):
+    return page.evaluate(FOCUS)
+
+
+def tab_to(page, *wanted, most=30):
+    """Press Tab until the focus is on what is named, or in the row, so."""
+    seen = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        seen.append(focus(page))
+        if seen[-1] == list(wanted):
+            return
+    raise AssertionError(f"Tab does not lead to {wanted}: {seen}")
+
+
+@pytest.fixture
+def three(ada):
+    for title in ["Third", "Second", "First"]:
+        make_notification(ada, title, url=f"/linked/1/?{title}")
+
+
+def test_from_the_bell_to_a_row_and_back_without_a_mouse(ada, three, open_page):
+    """Check 33."""
+    page = open_page(ada, "/toasts/")
+    wait_for_status(page, "open")
+    panel = page.get_by_role("dialog", name="Notifications")
+
+    tab_to(page, "", "Notifications, 3 unread")
+    page.keyboard.press("Enter")
+    expect(panel).to_be_focused()
+    tab_to(page, "Second", "Mark as read")
+    page.keyboard.press("Space")
+    assert focus(page) == ["Second", "Mark as unread"]
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert focus(page) == ["Third", "Third"]
+    page.keyboard.press("Shift+Tab")
+    assert focus(page) == ["First", "Archive"]
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(bell(page, "Notifications, 2 unread")).to_be_focused()
+
+    page.keyboard.press("Space")
+    expect(panel).to_be_focused()
+    tab_to(page, "", "Mark all as read")
+    page.keyboard.press("Enter")
+    expect(panel.locator("[data-rows]")).to_be_focused()
+    eventually(lambda: Inbox(ada).counts().unread == 0)
+    page.keyboard.press("Shift+Tab")
+    assert focus(page) == ["", "Undo"]
+    page.keyboard.press("Enter")
+    expect(panel.locator("[data-rows]")).to_be_focused()
+    eventually(lambda: Inbox(ada).counts().unread == 2)
+
+    tab_to(page, "Third", "Third")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/linked/1/?Third")
+    eventually(lambda: Inbox(ada).counts().unread == 1)
+
+
+def test_toasts_come_last_in_the_tab_order_and_give_the_focus_back(ada, open_page):
+    """Check 33."""
+    page = open_page(ada, "/toasts/")
+    wait_for_status(page, "open")
+    field = page.get_by_label("Something to fill in")
+    field.focus()
+    for title in ("One", "Two"):
+        notify(ada, title, level=Level.ERROR, url="/users/")
+    expect(page.locator("notification-toast")).to_have_count(2)
+    expect(field).to_be_focused()
+
+    page.keyboard.press("Tab")
+    assert focus(page) == ["One", "One"]
+    page.keyboard.press("Escape")
+    assert focus(page) == ["Two", "Close"]
+    page.keyboard.press("Enter")
+
+    expect(page.locator("notification-toast")).to_have_count(0)
+    expect(field).to_be_focused()
+
+
+def test_the_focus_stays_in_the_list_whatever_leaves_it(ada, three, open_page):
+    """Check 33: recalled, archived with others, in another tab, or by a key."""
+    recalled = make_notification(ada, "Zeroth", url="/users/")
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+    rows = page.locator("main [data-rows]")
+    row = {
+        title: rows.locator("[data-notification]").filter(has_text=title)
+        for title in ("Zeroth", "First", "Second", "Third")
+    }
+
+    row["Zeroth"].get_by_role("checkbox").focus()
+    page.evaluate(
+        """id => document.body.dispatchEvent(new CustomEvent(
+            "notifications:removed", { bubbles: true, detail: { ids: [id] } }))""",
+        recalled.pk,
+    )
+    expect(row["Zeroth"]).to_have_count(0)
+    expect(row["First"].get_by_role("link")).to_be_focused()
+
+    row["First"].get_by_role("checkbox").check()
+    archive = page.locator("main [data-bulk] [data-action=archive]")
+    archive.focus()
+    archive.press("Enter")
+    expect(row["First"]).to_have_count(0)
+    expect(rows).to_be_focused()
+
+    row["Second"].get_by_role("link").focus()
+    [second] = [each for each in Inbox(ada).page().items if each.title == "Second"]
+    Inbox(ada).archive([second.pk])
+    expect(row["Second"]).to_have_count(0)
+    expect(row["Third"].get_by_role("link")).to_be_focused()
+
+    row["Third"].get_by_role("link").press("e")
+    expect(row["Third"]).to_have_count(0)
+    expect(rows).to_be_focused()
+
+
+def test_no_key_does_anything_outside_of_rows_or_where_keys_are_off(
+    ada, three, open_page
+):
+    """Check 33."""
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+    rows = page.locator("main [data-rows] [data-notification]")
+
+    for key in ("j", "e", "u"):
+        page.keyboard.press(key)
+    for key in ("j", "e", "u"):
+        page.get_by_role("searchbox").press(key)
+    expect(page.get_by_role("searchbox")).to_have_value("jeu")
+    page.evaluate("document.body.dataset.keys = 'off'")
+    rows.first.get_by_role("link").focus()
+    for key in ("j", "e", "u"):
+        page.keyboard.press(key)
+    expect(rows.first.get_by_role("link")).to_be_focused()
+    page.evaluate("delete document.body.dataset.keys")
+    page.keyboard.press("Control+e")
+    page.keyboard.press("j")
+
+    expect(rows.nth(1).get_by_role("link")).to_be_focused()
+    expect(rows).to_have_count(3)
+    assert Inbox(ada).counts().unread == 3
