@@ -21,6 +21,7 @@ ALLOWED_HOSTS = environment.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").sp
 
 INSTALLED_APPS = [
     "daphne",  # first: makes runserver an ASGI server, which streams need
+    "notifications",  # before the admin: puts the bell into its header
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -28,7 +29,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
-    "notifications",
     "project",
 ]
 

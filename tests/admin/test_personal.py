@@ -4,13 +4,13 @@ from django.urls import reverse
 from tests.factories import make_notification
 
 
-def test_personal_notifications_can_be_found_but_not_edited(client, admin):
-    row = make_notification(admin, "A needle")
-    make_notification(admin, "Hay")
+def test_personal_notifications_can_be_found_but_not_edited(client, admin, ada):
+    row = make_notification(ada, "A needle")
+    make_notification(ada, "Hay")
     url = reverse("admin:live_notifications_notification_changelist")
 
     found = client.get(url, {"q": "needle"})
-    by_user = client.get(url, {"q": getattr(admin, get_user_model().USERNAME_FIELD)})
+    by_user = client.get(url, {"q": getattr(ada, get_user_model().USERNAME_FIELD)})
     change = "admin:live_notifications_notification_change"
     one = client.get(reverse(change, args=[row.pk]))
 
