@@ -36,6 +36,18 @@ def test_every_event_of_the_apps_own_is_documented():
     assert set(rows) >= events.OWN_NAMES
 
 
+def test_every_custom_property_is_documented_and_no_other():
+    css = ROOT / "notifications" / "static" / "notifications" / "css"
+    rules = "".join(sheet.read_text() for sheet in css.glob("*.css"))
+    set_there = set(re.findall(r"^\s*(--notification-[a-z-]+):", rules, re.MULTILINE))
+    page = (ROOT / "docs" / "howto" / "style.md").read_text()
+    rows = re.findall(r"^\| `(--[a-z-]+)` \|", page, re.MULTILINE)
+
+    assert len(rows) > 10
+    assert len(rows) == len(set(rows))
+    assert set(rows) == set_there
+
+
 def test_every_function_that_projects_call_is_documented():
     headings = re.findall(r"^## `(\w+)\(", read("api.md"), re.MULTILINE)
 
