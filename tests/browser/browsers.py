@@ -59,10 +59,15 @@ class Workers:
         )
 
     @property
+    def addresses(self):
+        """Where the scripts of those that there are come from."""
+        found = self._session.send("Target.getTargets")["targetInfos"]
+        return [each["url"] for each in found if each["type"] == "shared_worker"]
+
+    @property
     def count(self):
         """How many there are."""
-        found = self._session.send("Target.getTargets")["targetInfos"]
-        return sum(target["type"] == "shared_worker" for target in found)
+        return len(self.addresses)
 
     def _listen(self, event):
         from playwright.sync_api import Error

@@ -93,7 +93,7 @@ def whitenoise(collected):
 @on_both_rungs
 @pytest.mark.parametrize("site_settings", ["elsewhere", "whitenoise"], indirect=True)
 def test_hashed_files_of_any_origin_make_a_live_page(
-    ada, open_page, site, site_settings, rung
+    ada, open_page, site, site_settings, rung, workers
 ):
     page = open_page(ada)
     wait_for_status(page, "open")
@@ -108,3 +108,6 @@ def test_hashed_files_of_any_origin_make_a_live_page(
     base = site_settings["STATIC_URL"]
     for source in sources:
         assert re.search(rf"{base}notifications/js/\w+\.[0-9a-f]{{12}}\.js$", source)
+    # A worker must be of the page's own origin, wherever the files are.
+    own = [f"{site.url}/notifications/worker/"] * (rung == "shared")
+    assert [address.partition("?")[0] for address in workers.addresses] == own
