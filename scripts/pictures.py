@@ -31,6 +31,10 @@ FLAGS = [
 DESKTOP = (1000, 640)
 HALF = (720, 620)
 NARROW = (390, 720)
+ADMIN = (1100, 1700)
+ADMIN_HALF = (1100, 860)
+# Above that many pixels, one for each pixel of the page will do.
+LARGE = 800_000
 COMPOSE = "/admin/live_notifications/broadcast/add/"
 
 
@@ -98,7 +102,30 @@ def write(site: Site, page: Any) -> None:
     page.locator("[name=body]").fill("The boiler is being serviced.")
     page.locator("[name=level]").select_option(label="Warning")
     page.locator("[name=audience]").select_option("recent")
+    page.locator("[data-reach]", has_text="Signed in").wait_for()
     page.locator("h1").last.click()  # away from the field
+
+
+def ask(site: Site, page: Any) -> None:
+    """Go on to the page that asks once more."""
+    write(site, page)
+    page.locator("[name=_send]").click()
+    page.locator("#broadcast_send_form").wait_for()
+
+
+def send(site: Site, page: Any) -> None:
+    """Send it, and have two people look at it."""
+    ask(site, page)
+    page.locator("#broadcast_send_form [type=submit]").click()
+    page.locator("[data-number=audience]").wait_for()
+    for user in ("alice", "bob"):
+        with site.open(user) as reader:
+            reader.goto("/notifications/")
+            reader.locator("[data-rows] [data-action=read]").first.click()
+            with reader.expect_response("**/api/seen/"):
+                wait_for_stream(reader)
+    page.locator("[data-number=read]", has_text="2").wait_for()
+    page.locator("[data-number=seen]", has_text="2").wait_for()
 
 
 PICTURES = [
@@ -113,7 +140,12 @@ PICTURES = [
     Picture("empty", "/notifications/", "bob", archive_all, NARROW),
     Picture("toasts", prepare=receive, is_live=True),
     Picture("workshop", "/workshop/", "admin", work, scheme="dark", is_live=True),
-    Picture("compose", COMPOSE, "admin", write, size=(1100, 900)),
+    Picture("compose", COMPOSE, "admin", write, ADMIN),
+    Picture("compose-dark", COMPOSE, "admin", write, ADMIN, "dark"),
+    Picture("send", COMPOSE, "admin", ask, ADMIN_HALF),
+    Picture("send-dark", COMPOSE, "admin", ask, ADMIN_HALF, "dark"),
+    Picture("sent", COMPOSE, "admin", send, ADMIN, is_live=True),
+    Picture("sent-dark", COMPOSE, "admin", send, ADMIN, "dark", is_live=True),
 ]
 
 
@@ -170,9 +202,10 @@ class Site:
 
 
 def take(picture: Picture, site: Site, path: Path) -> None:
+    width, height = picture.size
     options = {
-        "viewport": dict(zip(("width", "height"), picture.size, strict=True)),
-        "device_scale_factor": 2,
+        "viewport": {"width": width, "height": height},
+        "device_scale_factor": 2 if width * height < LARGE else 1,
         "color_scheme": picture.scheme,
         "locale": picture.language,
         "reduced_motion": "reduce",

@@ -6,7 +6,7 @@ from environment import ROOT
 from pictures import PICTURES
 
 DOCS = ROOT / "docs"
-MOST_BYTES = 2_000_000
+MOST_BYTES = 2_500_000
 
 
 def test_each_picture_is_there_and_shown_and_no_other():

@@ -56,7 +56,10 @@ function mark(list, rows, action) {
   const isRead = action === "read";
   const hadFocus = rows.find((row) => row.contains(document.activeElement));
   for (const row of rows) list.mark(row, isRead);
-  hadFocus?.querySelector("[data-action]:not([hidden])")?.focus();
+  // The button that was pressed gives way to its opposite.
+  if (document.activeElement.closest("[hidden]")) {
+    hadFocus?.querySelector("[data-action]:not([hidden])")?.focus();
+  }
   return () => {
     for (const row of rows) list.mark(row, !isRead);
   };
@@ -72,21 +75,21 @@ function move(list, rows) {
   };
 }
 
-async function act(list, action, rows, button, data, { isQuiet = false } = {}) {
+async function act(list, action, rows, { name, url, data, isQuiet = false }) {
   const isMove = action === "archive" || action === "unarchive";
   const changed = rows.filter(
     (row) => isMove || "read" in row.dataset !== (action === "read"),
   );
-  if (!changed.length && button.name !== "all") return;
+  if (!changed.length && name !== "all") return;
   const takeBack = isMove ? move(list, changed) : mark(list, changed, action);
   list.tell("");
-  const state = await post(list, button.formAction, data);
+  const state = await post(list, url, data);
   if (!state) {
     takeBack();
     list.tell(list.dataset.failed);
     return;
   }
-  if (isQuiet || (button.name === "only" && !isMove)) return;
+  if (isQuiet || (name === "only" && !isMove)) return;
   const isArchive = action === "archive";
   if (!isArchive && action !== "read") return;
   const undo = new URLSearchParams();
@@ -133,7 +136,10 @@ async function undo(list) {
   if (!url) return;
   endUndo(list);
   takeBack();
-  if (!(await post(list, url, data))) list.tell(list.dataset.failed);
+  if (await post(list, url, data)) return;
+  list.tell(list.dataset.failed);
+  // What is shown is not so: read it again, as soon as that is possible.
+  list.dispatchEvent(new CustomEvent("notifications:refetch", { bubbles: true }));
 }
 
 /** Do what *button* says; return whether it is one of a list's. */
@@ -142,7 +148,8 @@ function press(button) {
   if (!list) return false;
   const data = new URLSearchParams(new FormData(button.form));
   data.set(button.name, button.value); // a form's data is without its button
-  act(list, button.dataset.action ?? "read", meant(list, button), button, data);
+  const { name, formAction: url } = button;
+  act(list, button.dataset.action ?? "read", meant(list, button), { name, url, data });
   return true;
 }
 
@@ -153,8 +160,9 @@ function open(event) {
   if (!list || "read" in row.dataset || event.button > 1) return;
   const data = dataOf(list);
   data.set("only", row.dataset.notification);
-  const button = row.querySelector('[data-action="read"]');
-  act(list, "read", [row], button, data, { isQuiet: true });
+  // The form's own address; a site's rows may have no button for it.
+  const url = list.querySelector("form").action;
+  act(list, "read", [row], { name: "only", url, data, isQuiet: true });
 }
 
 document.addEventListener("submit", (event) => {

@@ -22,6 +22,7 @@ function safeUrl(url) {
 
 class NotificationBanners extends HTMLElement {
   #listening;
+  #putAway = new Map(); // id → banner, for who takes it back
 
   connectedCallback() {
     this.#listening = new AbortController();
@@ -34,17 +35,21 @@ class NotificationBanners extends HTMLElement {
     hear("page", ({ notifications }) => {
       for (const notification of notifications) this.#receive(notification);
     });
-    hear("state", ({ archived }) => {
+    hear("state", ({ archived, unarchived = [] }) => {
       // One that may not be put away stays, whatever somebody did in the inbox.
       const isDown = ({ dataset }) => "dismissible" in dataset;
       this.#takeDown(archived, isDown);
+      for (const id of unarchived) {
+        const banner = this.#putAway.get(id);
+        if (banner && !this.#banner(id)) this.#insert(banner);
+      }
     });
     hear("removed", ({ ids }) => this.#takeDown(ids));
     hear("connection", ({ status }) => {
       if (status === "signed-out") this.#rows.replaceChildren();
       this.#settle();
     });
-    this.addEventListener("submit", (event) => this.#putAway(event), { signal });
+    this.addEventListener("submit", (event) => this.#close(event), { signal });
     this.addEventListener("click", (event) => this.#open(event), { signal });
     this.addEventListener("auxclick", (event) => this.#open(event), { signal });
   }
@@ -62,17 +67,26 @@ class NotificationBanners extends HTMLElement {
   }
 
   #receive(notification) {
-    const { id, at, placement, publish_at: publishAt } = notification;
+    const { id, at, placement } = notification;
     const old = this.#banner(id);
     if (placement !== "banner") return;
     if (old && (at ?? 0) <= parse(old.dataset.cursor)) return;
     const banner = this.#make(notification);
-    const moment = Date.parse(publishAt);
+    if (!old) this.#insert(banner);
+    else {
+      const hadFocus = old.contains(document.activeElement);
+      old.replaceWith(banner);
+      if (hadFocus) this.#focusOn(banner);
+    }
+  }
+
+  /** Put *banner* up, the newest first, and no more than there may be. */
+  #insert(banner) {
+    const moment = Date.parse(banner.dataset.publishAt);
     const next = [...this.#rows.children].find(
-      (each) => each !== old && Date.parse(each.dataset.publishAt) <= moment,
+      ({ dataset }) => Date.parse(dataset.publishAt) <= moment,
     );
-    if (old) old.replaceWith(banner);
-    else this.#rows.insertBefore(banner, next ?? null);
+    this.#rows.insertBefore(banner, next ?? null);
     while (this.#rows.children.length > Number(this.dataset.most)) {
       this.#rows.lastElementChild.remove();
     }
@@ -115,7 +129,9 @@ class NotificationBanners extends HTMLElement {
   #takeDown(ids, isMeant = () => true) {
     for (const id of ids) {
       const banner = this.#banner(id);
-      if (banner && isMeant(banner)) this.#remove(banner);
+      if (!banner || !isMeant(banner)) continue;
+      this.#putAway.set(id, banner);
+      this.#remove(banner);
     }
     this.#settle();
   }
@@ -124,7 +140,15 @@ class NotificationBanners extends HTMLElement {
     const hadFocus = banner.contains(document.activeElement);
     const next = banner.nextElementSibling ?? banner.previousElementSibling;
     banner.remove();
-    if (hadFocus) next?.querySelector("a[href], button")?.focus();
+    this.#settle();
+    if (hadFocus) this.#focusOn(next);
+  }
+
+  /** Where there is no other banner, the bell is what comes next. */
+  #focusOn(banner) {
+    const own = banner?.querySelector("a[href], form:not([hidden]) button");
+    const bell = document.querySelector("notification-bell [data-toggle]");
+    (own ?? bell)?.focus({ preventScroll: true });
   }
 
   #settle() {
@@ -140,15 +164,15 @@ class NotificationBanners extends HTMLElement {
   }
 
   /** Take it down at once, ask the server, and put it up again if that fails. */
-  async #putAway(event) {
+  async #close(event) {
     event.preventDefault();
     const form = event.target;
     const banner = form.closest("[data-notification]");
-    const place = banner.nextElementSibling;
+    const id = Number(banner.dataset.notification);
     const data = new URLSearchParams(new FormData(form));
     const problem = this.querySelector("[data-problem]");
+    this.#putAway.set(id, banner);
     this.#remove(banner);
-    this.#settle();
     problem.textContent = "";
     try {
       const response = await fetch(form.action, {
@@ -158,16 +182,13 @@ class NotificationBanners extends HTMLElement {
           Accept: "application/json",
           "X-CSRFToken": data.get("csrfmiddlewaretoken"),
         },
+        keepalive: true, // a click on a link leaves the page
       });
       if (!response.ok || response.redirected) throw new Error(String(response.status));
       const options = { bubbles: true, detail: await response.json() };
       this.dispatchEvent(new CustomEvent("notifications:state", options));
     } catch {
-      const isThere = place?.isConnected ? place : null;
-      if (!this.#banner(banner.dataset.notification)) {
-        this.#rows.insertBefore(banner, isThere);
-      }
-      this.#settle();
+      if (!this.#banner(id)) this.#insert(banner);
       problem.textContent = this.dataset.failed;
     }
   }

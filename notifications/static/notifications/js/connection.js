@@ -139,7 +139,10 @@ class Connection {
 
   #joinTab() {
     // A browser has six connections to a site. One that is looked at may have one.
-    if (!isVisible()) return;
+    if (!isVisible()) {
+      this.#follow("closed"); // until somebody looks
+      return;
+    }
     const { port1: port, port2: other } = new MessageChannel();
     emit("join", { port: other });
     // Without source.js nobody answers.

@@ -14,6 +14,7 @@ const PAUSE_FACTOR = 4;
 class NotificationNumbers extends HTMLElement {
   #listening;
   #timer;
+  #dueAt = Infinity;
   #isAsking = false;
   #isStale = false; // there was news while it asked
   #pauseMs = PAUSE_MS;
@@ -35,12 +36,17 @@ class NotificationNumbers extends HTMLElement {
     clearTimeout(this.#timer);
   }
 
+  /** Ask in *ms*, or when it was going to if that is earlier: news may not delay it. */
   #wait(ms) {
+    const dueAt = Date.now() + ms;
+    if (dueAt >= this.#dueAt) return;
     clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
     this.#timer = setTimeout(() => this.#ask(), ms);
   }
 
   async #ask() {
+    this.#dueAt = Infinity;
     if (document.visibilityState !== "visible") return;
     this.#isAsking = true;
     this.#isStale = false;
@@ -55,7 +61,8 @@ class NotificationNumbers extends HTMLElement {
     } finally {
       this.#isAsking = false;
       this.#pauseMs = Math.max(PAUSE_MS, PAUSE_FACTOR * (Date.now() - askedAt));
-      this.#wait(this.#isStale ? this.#pauseMs : QUIET_MS);
+      const quietMs = Math.max(QUIET_MS, this.#pauseMs);
+      if (this.isConnected) this.#wait(this.#isStale ? this.#pauseMs : quietMs);
     }
   }
 

@@ -63,6 +63,24 @@ document.addEventListener("notifications:removed", ({ detail: { ids } }) => {
     tell(list);
   }
 });
+// What it holds is in no document, so nobody else keeps it true.
+document.addEventListener("notifications:state", ({ detail: state }) => {
+  for (const [list, notifications] of [...waiting]) {
+    for (const id of state.archived ?? []) notifications.delete(id);
+    for (const [id, notification] of notifications) {
+      if (state.read?.includes(id)) notification.read = true;
+      else if (state.unread_ids?.includes(id)) notification.read = false;
+    }
+    tell(list);
+  }
+});
+document.addEventListener("notifications:page", ({ detail: { notifications } }) => {
+  // The list shows that page; what it does not have of these is still to come.
+  for (const [list, held] of [...waiting]) {
+    for (const { id } of notifications) held.delete(id);
+    tell(list);
+  }
+});
 document.addEventListener("notifications:connection", ({ detail: { status } }) => {
   if (status !== "signed-out") return;
   for (const [list, notifications] of [...waiting]) {
