@@ -147,7 +147,8 @@ def broadcast(
     check_ending(dismissible, fields["expires_at"], begins=fields["publish_at"])
     with transaction.atomic(using=router.db_for_write(Notification)):
         [row] = _store([Notification(**fields)])
-        if users is not None:
+        # One that was stored under the same key earlier has its list already.
+        if users is not None and row.created_at == fields["created_at"]:
             choose(row, _pks(users))
     return row
 

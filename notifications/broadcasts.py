@@ -7,6 +7,8 @@ has their way and the other is told. Who may do what is the admin's business.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 CONTENT: Final = ("title", "body", "url", "level", "category", "data", "translations")
 SHOWN: Final = ("placement", "dismissible", "expires_at")
 CORRECTABLE: Final = frozenset({*CONTENT, "expires_at"})
+ABOUT: Final = ("actor_id", "actor_text", "target_type_id", "target_id", "target_text")
+COPIED: Final = (*CONTENT, *ABOUT, *SHOWN)
 
 # A test is not to stay in the inbox of who tested.
 TEST_LIFE: Final = timedelta(days=1)
@@ -56,13 +60,20 @@ def members(audience: str, chosen: Iterable[Any] = ()) -> Users:
         UnknownAudience: There is no such audience.
     """
     if audience == audiences.USERS:
-        return audiences.active_users().filter(pk__in=chosen)
-    return audiences.get(audience).users()
+        users = audiences.active_users().filter(pk__in=chosen)
+    else:
+        users = audiences.get(audience).users()
+    return users.using(_using())
 
 
 def reached(broadcast: Notification) -> Users:
-    """See members(), for a stored *broadcast*."""
-    return members(broadcast.audience, _chosen(broadcast).values(_user_field()))
+    """See members(), for a stored *broadcast*: those to whom it is shown."""
+    users = members(broadcast.audience, _chosen(broadcast).values(_user_field()))
+    # Who joined the site later is not shown what was sent before, but for banners.
+    is_for_all = broadcast.publish_at is None or broadcast.placement == Placement.BANNER
+    if is_for_all or not hasattr(users.model, "date_joined"):
+        return users
+    return users.filter(date_joined__lte=broadcast.publish_at)
 
 
 class Status(StrEnum):
@@ -130,7 +141,8 @@ def publish(
     check_ending(draft.dismissible, draft.expires_at, begins=moment)
     drafts = _rows(draft).filter(publish_at=None)
     by_id = by.pk if by else None
-    if not drafts.update(publish_at=moment, published_by=by_id):
+    changes = {"publish_at": moment, "published_by": by_id, "announced_at": None}
+    if not drafts.update(**changes):
         return False
     draft.publish_at, draft.published_by_id = moment, by_id
     outbox.announce_on_commit([draft])
@@ -223,7 +235,7 @@ def correct(sent: Notification, **changes: Any) -> bool:
 def copy(broadcast: Notification, by: AbstractBaseUser | None = None) -> Broadcast:
     """Return a new draft that says the same, to the same audience."""
     now = clock.now()
-    fields = {name: getattr(broadcast, name) for name in (*CONTENT, *SHOWN)}
+    fields = {name: getattr(broadcast, name) for name in COPIED}
     if broadcast.expires_at and broadcast.expires_at <= now:
         fields["expires_at"] = None
     with transaction.atomic(using=_using()):
@@ -244,7 +256,7 @@ def send_test(broadcast: Notification, user: AbstractBaseUser) -> Broadcast:
     It goes the way that the real one would, and is gone a day later at the latest.
     """
     now = clock.now()
-    fields = {name: getattr(broadcast, name) for name in (*CONTENT, *SHOWN)}
+    fields = {name: getattr(broadcast, name) for name in COPIED}
     expiries = [now + TEST_LIFE]
     if broadcast.expires_at and broadcast.expires_at > now:
         expiries.append(broadcast.expires_at)
@@ -268,6 +280,14 @@ def send_test(broadcast: Notification, user: AbstractBaseUser) -> Broadcast:
         choose(test, [user.pk])
         outbox.announce_on_commit([test])
     return test
+
+
+def fingerprint(draft: Notification) -> str:
+    """Return a short text that differs when what *draft* says, or to whom, does."""
+    said = [getattr(draft, name) for name in (*CONTENT, *SHOWN, "audience")]
+    chosen = sorted(map(str, _chosen(draft).values_list(_user_field(), flat=True)))
+    text = json.dumps([said, chosen], default=str)
+    return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
 
 
 def choose(broadcast: Notification, pks: Collection[Any]) -> None:
@@ -294,7 +314,7 @@ class Numbers:
     delivered: int | None
     """Open streams that had it live: of browsers, not of users."""
     seen: int | None
-    """Users who have opened the bell since; of the audience as it is now."""
+    """Users of that audience who have opened the bell since."""
     read: int
     dismissed: int
 
@@ -302,13 +322,16 @@ class Numbers:
 def numbers(broadcast: Notification) -> Numbers:
     """Count what became of *broadcast*: as of now, and exactly."""
     users = reached(broadcast)
+    pks = users.order_by().values("pk")
     seen = None
     # Of a banner nobody can tell: it is seen without the bell being opened.
     if broadcast.announced_at and broadcast.placement != Placement.BANNER:
         states = InboxState.objects.using(_using())
         states = states.filter(seen_until__gte=broadcast.announced_at)
-        seen = states.filter(user__in=users.order_by().values("pk")).count()
-    receipts = Receipt.objects.using(_using()).filter(notification=broadcast.pk)
+        seen = states.filter(user__in=pks).count()
+    receipts = Receipt.objects.using(_using()).filter(
+        notification=broadcast.pk, user__in=pks
+    )
     return Numbers(
         audience=users.count(),
         delivered=broadcast.delivered_count if broadcast.announced_at else None,

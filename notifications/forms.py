@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from . import audiences, broadcasts, categories, clock
-from .constants import LARGE_AUDIENCE, TITLE_LENGTH
+from .constants import KEY_LENGTH, LARGE_AUDIENCE, TITLE_LENGTH
 from .exceptions import InvalidNotification
 from .models import Broadcast
 
@@ -148,7 +149,11 @@ class FormKeyField(forms.CharField):
     widget = forms.HiddenInput
 
     def __init__(self) -> None:
-        super().__init__(required=False, initial=lambda: f"form:{uuid.uuid4()}")
+        super().__init__(
+            required=False,
+            max_length=KEY_LENGTH,
+            initial=lambda: f"form:{uuid.uuid4()}",
+        )
 
 
 class BroadcastForm(CorrectionForm):
@@ -194,15 +199,27 @@ class NotifyForm(CorrectionForm):
         field_classes = {"expires_at": forms.SplitDateTimeField}
 
 
+class FiguresField(forms.IntegerField):
+    """A whole number as people write it, with whatever separates thousands."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> int | None:
+        if isinstance(value, str):
+            value = re.sub("[\\s.,'\u2019\u066c]", "", value)
+        return super().to_python(value)
+
+
 class SizeForm(forms.Form):
     """
     A number that is asked for above 10,000: how many a broadcast reaches.
 
     Args:
-        size: How many that is now.
+        size: How many that is now. Users come and go while somebody reads, so one
+            in a hundred more or less will do.
     """
 
-    size = forms.IntegerField(label=_("How many users does this reach?"))
+    size = FiguresField(label=_("How many users does this reach?"))
 
     def __init__(self, *args: Any, size: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -213,12 +230,17 @@ class SizeForm(forms.Form):
 
     def clean_size(self) -> int:
         given: int = self.cleaned_data["size"]
-        if given != self._size:
+        if not is_about(given, self._size):
             raise ValidationError(
                 _("It reaches %(size)s users now, not %(given)s."),
                 params={"size": self._size, "given": given},
             )
         return given
+
+
+def is_about(given: int, size: int) -> bool:
+    """Whether *given* is what somebody says who knows how many *size* are."""
+    return abs(given - size) <= size // 100
 
 
 class MomentForm(forms.Form):

@@ -122,13 +122,15 @@ def recipients(row: Notification) -> Iterator[str]:
 def _stamp(pending: NotificationQuerySet) -> tuple[list[Notification], bool]:
     """Stamp a batch; return what nobody else had, and whether there may be more."""
     using = router.db_for_write(Notification)
-    due = pending.using(using).unannounced(clock.now()).order_by("id")
+    now = clock.now()
+    due = pending.using(using).unannounced(now).order_by("id")
     # Looked for outside a transaction first: SQLite would take its one write
     # lock even for an UPDATE that matches nothing.
     pks = list(due.values_list("pk", flat=True)[:BATCH_SIZE])
     if not pks:
         return [], False
-    rows = Notification.objects.using(using).filter(pk__in=pks, announced_at=None)
+    # Asked again: what was cancelled or moved meanwhile is not due any more.
+    rows = Notification.objects.using(using).filter(pk__in=pks).unannounced(now)
     skip_locked = connections[using].features.has_select_for_update_skip_locked
     with transaction.atomic(using=using):
         if skip_locked:

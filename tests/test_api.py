@@ -490,6 +490,13 @@ def test_a_broadcast_that_would_stay_for_good_is_refused():
     assert not Notification.objects.exists()
 
 
+def test_a_key_that_is_known_adds_nobody_to_what_was_sent(ada, bob):
+    for users in ([ada], [bob]):
+        row = broadcast("Hello", audience="users", users=users, dedupe_key="k")
+
+    assert list(row.users.all()) == [ada]
+
+
 def test_an_unknown_placement_is_refused():
     with pytest.raises(InvalidNotification, match="placement"):
         broadcast("Hello", placement="sky")

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
@@ -321,3 +321,46 @@ def test_a_test_is_marked_in_each_language(sent, ada):
 
     assert test.title.startswith("Test: ")
     assert test.translations["de"]["title"] != "Wartung"
+
+
+@pytest.mark.skipif(
+    not has_field("date_joined"), reason="Nobody knows who joined when."
+)
+def test_who_joined_later_is_not_shown_it_and_not_counted(sent, ada):
+    out, banner = make_sent(), make_sent(placement="banner")
+    late = make_user("late", date_joined=clock.now() + HOUR)
+    Inbox(late).mark_seen()
+
+    assert broadcasts.numbers(out).audience == 1
+    assert broadcasts.numbers(out).seen == 0
+    assert broadcasts.numbers(banner).audience == 2
+    assert broadcasts.numbers(make_broadcast()).audience == 2
+
+
+def test_what_is_cancelled_while_a_sweep_finds_it_due_is_not_sent(sent, monkeypatch):
+    row = make_broadcast(publish_at=clock.now())
+    atomic = transaction.atomic
+
+    def cancelled_meanwhile(*args, **kwargs):
+        Notification.objects.filter(pk=row.pk).update(publish_at=None)
+        return atomic(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox.transaction, "atomic", cancelled_meanwhile)
+        outbox.announce(Notification.objects.all())
+
+    assert sent == []
+    assert stored(row).announced_at is None
+
+
+def test_a_fingerprint_tells_what_it_says_and_to_whom(ada, bob):
+    draft = make_broadcast(audiences.USERS)
+    broadcasts.choose(draft, [ada.pk])
+    first = broadcasts.fingerprint(draft)
+    assert broadcasts.fingerprint(stored(draft)) == first
+
+    broadcasts.choose(draft, [bob.pk])
+    second = broadcasts.fingerprint(draft)
+    draft.body = "More"
+
+    assert len({first, second, broadcasts.fingerprint(draft)}) == 3

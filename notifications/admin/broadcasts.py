@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import ManyToManyRawIdWidget
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -33,6 +34,10 @@ SENT = ("publish_at", "announced_at", "created_by", "published_by")
 
 class AlreadySent(Exception):
     """Somebody else was faster: the draft that was to be saved is none any more."""
+
+
+class Changed(Exception):
+    """Somebody else was faster: what was to be changed is not shown any more."""
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -88,7 +93,8 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
     @admin.display(description=_("Whom it reaches"))
     def reach(self, broadcast: Broadcast) -> str:
         if broadcast._state.adding:
-            text = reach.of_form(audiences.EVERYONE, [])
+            everyone = broadcasts.members(audiences.EVERYONE)
+            text = reach.describe(audiences.EVERYONE, everyone)
         else:
             text = reach.of(broadcast)
         return format_html(
@@ -195,26 +201,40 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if request.method == "POST" and object_id:
+            if answer := self._answer_late(request, object_id):
+                return answer
             if FIELD in request.POST and not IS_NATIVE:
-                if answer := self.run_action(request, object_id):
-                    return answer
-                return HttpResponseRedirect(request.get_full_path())
-            draft = self.get_object(request, object_id)
-            # A draft's form comes back after somebody else has sent the draft.
-            if draft and "audience" in request.POST and draft.publish_at is not None:
-                return self.already_sent(request, draft)
+                answer = self.run_action(request, object_id)
+                return answer or HttpResponseRedirect(request.get_full_path())
         if "_send" in request.POST and not self.has_send_permission(request):
             raise PermissionDenied
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except AlreadySent as error:
             return self.already_sent(request, error.args[0])
+        except Changed as error:
+            return self.no_longer(request, error.args[0])
         except IntegrityError:
             key = request.POST.get("form_key")
             first = Broadcast.objects.filter(dedupe_key=key).first() if key else None
             if first is None:
                 raise
             return self._already_added(request, first)
+
+    def _answer_late(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
+        """Answer a form that comes back when the broadcast is not what it was."""
+        broadcast = self.get_object(request, unquote(object_id))
+        if broadcast is None or FIELD in request.POST:
+            return None
+        if not self.has_view_or_change_permission(request, broadcast):
+            raise PermissionDenied
+        if "audience" in request.POST and broadcast.publish_at is not None:
+            return self.already_sent(request, broadcast)
+        stamp = request.POST.get("stamp", str(broadcast.cursor))
+        is_other = stamp != str(broadcast.cursor)  # somebody else has corrected it
+        if is_other or self._status(broadcast) in {Status.SCHEDULED, Status.OVER}:
+            return self.no_longer(request, broadcast)
+        return None
 
     def _already_added(self, request: HttpRequest, first: Broadcast) -> HttpResponse:
         if "_send" in request.POST and first.publish_at is None:
@@ -275,7 +295,7 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
         else:
             is_done = broadcasts.correct(obj, **changes)
         if not is_done:
-            raise AlreadySent(obj)
+            raise Changed(obj)
 
     def response_add(
         self, request: HttpRequest, obj: Broadcast, post_url_continue: Any = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from django.utils.formats import number_format
 from django.utils.text import get_text_list
@@ -35,22 +34,13 @@ def of(broadcast: Broadcast) -> str:
         }
 
 
-def of_form(audience: str, chosen: Iterable[Any]) -> str:
-    """
-    See of(), for a form that is being filled in.
-
-    Raises:
-        UnknownAudience: There is no such audience.
-    """
-    return describe(audience, broadcasts.members(audience, chosen))
-
-
-def describe(audience: str, users: Users) -> str:
+def describe(audience: str, users: Users, *, is_named: bool = True) -> str:
+    """See of(); *users* are who they are. Without names, their number alone."""
     size = users.count()
     text = ngettext(
         "%(audience)s: %(size)s user now.", "%(audience)s: %(size)s users now.", size
     ) % {"audience": label(audience), "size": grouped(size)}
-    if not size:
+    if not size or not is_named:
         return text
     names = [str(user) for user in users.order_by("pk")[:SAMPLE_SIZE]]
     sample = get_text_list(names, gettext("and"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import router, transaction
 from django.forms import Form
@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from notifications import broadcasts, clock
+from notifications import audiences, broadcasts, clock
 from notifications.broadcasts import Status
 from notifications.exceptions import InvalidNotification, UnknownAudience
 from notifications.forms import MoveForm, SendForm
@@ -86,10 +86,16 @@ class SendingMixin(Base):
         except UnknownAudience:
             self.message_user(request, reach.of(draft), messages.ERROR)
             return HttpResponseRedirect(self.url_to("change", draft))
+        shown = broadcasts.fingerprint(draft)
+        if request.method == "POST" and request.POST.get("fingerprint") != shown:
+            # One writes and another sends: what was looked at is what goes out.
+            text = gettext("It was changed meanwhile. Look at it again.")
+            self.message_user(request, text, messages.WARNING)
+            return HttpResponseRedirect(self.url_to("send", draft))
         form = SendForm(request.POST or None, size=size)
         if request.method == "POST" and form.is_valid():
             return self._send(request, draft, form.cleaned_data["at"], size)
-        return self._ask(request, draft, form, gettext("Send"))
+        return self._ask(request, draft, form, gettext("Send"), shown)
 
     def _send(
         self, request: HttpRequest, draft: Broadcast, at: datetime | None, size: int
@@ -195,7 +201,12 @@ class SendingMixin(Base):
         return broadcast
 
     def _ask(
-        self, request: HttpRequest, broadcast: Broadcast, form: Form, verb: str
+        self,
+        request: HttpRequest,
+        broadcast: Broadcast,
+        form: Form,
+        verb: str,
+        fingerprint: str = "",
     ) -> HttpResponse:
         request.current_app = self.admin_site.name
         context = {
@@ -205,6 +216,7 @@ class SendingMixin(Base):
             "opts": self.opts,
             "original": broadcast,
             "form": form,
+            "fingerprint": fingerprint,
             "media": self.media + form.media,
             "reach": reach.of(broadcast),
             "time_zone": timezone.get_current_timezone_name(),
@@ -224,13 +236,23 @@ class SendingMixin(Base):
             self.has_add_permission(request) or self.has_change_permission(request)
         ):
             raise PermissionDenied
+        audience = request.GET.get("audience", "")
         pks = ",".join(request.GET.getlist("users")).split(",")
-        pks = [pk for pk in pks if pk][:MOST_CHOSEN]
+        pks = [pk for pk in pks if pk]
+        if len(pks) > MOST_CHOSEN:
+            detail = f"{len(pks)} users were given; save, and they are counted."
+            return JsonResponse({"detail": detail}, status=400)
+        # Whoever may not look at users does not get their names for their ids.
+        opts = get_user_model()._meta
+        may_see = request.user.has_perm(
+            f"{opts.app_label}.{get_permission_codename('view', opts)}"
+        )
         try:
-            key = get_user_model()._meta.pk
-            chosen = [key.to_python(pk) for pk in pks]
-            text = reach.of_form(request.GET.get("audience", ""), chosen)
-        except (UnknownAudience, ValidationError) as error:
+            chosen = [opts.pk.to_python(pk) for pk in pks]
+            users = broadcasts.members(audience, chosen)
+            is_named = may_see or audience != audiences.USERS
+            text = reach.describe(audience, users, is_named=is_named)
+        except (UnknownAudience, ValidationError, OverflowError) as error:
             return JsonResponse({"detail": str(error)}, status=400)
         return JsonResponse({"text": text})
 

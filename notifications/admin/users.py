@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audiences, broadcasts
+from notifications.exceptions import InvalidNotification
 from notifications.forms import NotifyForm, SizeForm
 from notifications.models import Broadcast
 from notifications.views.answers import signed_in
@@ -77,7 +78,8 @@ class NotifyUsersMixin(Base):
         broadcast: Broadcast = form.save(commit=False)
         broadcast.audience = audiences.USERS
         broadcast.created_by_id = request.user.pk
-        broadcast.dedupe_key = form.cleaned_data["form_key"]
+        key = form.cleaned_data["form_key"] or None
+        broadcast.dedupe_key = key
         try:
             with transaction.atomic(using=router.db_for_write(Broadcast)):
                 broadcast.save()
@@ -86,7 +88,11 @@ class NotifyUsersMixin(Base):
                 broadcasts.publish(broadcast, by=signed_in(request))
                 sent = reach.of(broadcast)
                 self.log_addition(request, broadcast, sent)
+        except InvalidNotification as error:
+            self.message_user(request, str(error), messages.ERROR)
         except IntegrityError:
+            if not key or not Broadcast.objects.filter(dedupe_key=key).exists():
+                raise
             text = gettext("“%(title)s” was sent already; once is enough.")
             self.message_user(request, text % {"title": broadcast}, messages.WARNING)
         else:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 from django.utils import timezone
@@ -76,4 +77,8 @@ def _moment(text: str) -> datetime:
         moment = None
     if moment is None:
         raise ArgumentTypeError(f"{text!r} is not a moment such as 2030-01-31T18:00.")
-    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+    if settings.USE_TZ and timezone.is_naive(moment):
+        return timezone.make_aware(moment)
+    if not settings.USE_TZ and timezone.is_aware(moment):
+        return timezone.make_naive(moment)
+    return moment

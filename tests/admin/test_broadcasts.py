@@ -5,11 +5,13 @@ from datetime import timedelta
 import django
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils import timezone
 
 from notifications import broadcasts, clock
 from notifications.constants import LARGE_AUDIENCE
+from notifications.forms import FiguresField, SizeForm, is_about
 from notifications.inbox import Inbox
 from notifications.models import Broadcast, Receipt
 from tests.factories import make_notification, make_user
@@ -45,6 +47,12 @@ def at(moment):
     """Return *moment* as the two fields of the admin's forms."""
     local = timezone.localtime(moment)
     return {"at_0": local.date().isoformat(), "at_1": local.strftime("%H:%M:%S")}
+
+
+def confirmed(draft, moment=None, **changes):
+    """Return what the page that sends posts, for *draft* as it is now."""
+    when = at(moment) if moment else {"at_0": "", "at_1": ""}
+    return {**when, "fingerprint": broadcasts.fingerprint(draft), **changes}
 
 
 def make_draft(audience="everyone", title="Maintenance at 8", **fields):
@@ -209,16 +217,12 @@ def test_an_audience_that_is_gone_is_named_and_not_sent_to(client, admin, sent):
     draft = make_draft("group:4711")
 
     change = client.get(url_to("change", draft))
-    send = client.post(url_to("send", draft), at_none(), follow=True)
+    send = client.post(url_to("send", draft), confirmed(draft), follow=True)
 
     assert "“group:4711” does not exist any more" in change.text
     assert "does not exist any more" in send.text
     draft.refresh_from_db()
     assert draft.publish_at is None
-
-
-def at_none():
-    return {"at_0": "", "at_1": ""}
 
 
 def test_a_test_goes_to_who_asked_and_the_draft_stays_one(
@@ -258,7 +262,7 @@ def test_sending_stores_who_did_it_and_writes_it_down(client, admin, sent, commi
     draft = make_draft()
 
     with commit():
-        response = client.post(url_to("send", draft), at_none(), follow=True)
+        response = client.post(url_to("send", draft), confirmed(draft), follow=True)
 
     assert "Sent. Audience: Everyone, 1." in response.text
     draft.refresh_from_db()
@@ -274,11 +278,11 @@ def test_of_two_admins_and_a_double_click_one_sends_and_all_are_told_who(
     draft = make_draft()
 
     with commit():
-        client.post(url_to("send", draft), at_none())
-        twice = client.post(url_to("send", draft), at_none(), follow=True)
+        client.post(url_to("send", draft), confirmed(draft))
+        twice = client.post(url_to("send", draft), confirmed(draft), follow=True)
     clerk("send_broadcast", "view_broadcast", "change_broadcast")
     with commit():
-        other = client.post(url_to("send", draft), at_none(), follow=True)
+        other = client.post(url_to("send", draft), confirmed(draft), follow=True)
 
     for response in (twice, other):
         assert "was already sent by admin" in response.text
@@ -300,14 +304,99 @@ def test_a_draft_that_was_sent_meanwhile_is_not_saved_over(client, admin, sent):
     assert draft.publish_at is not None
 
 
+def test_what_was_looked_at_is_what_goes_out(client, admin, sent):
+    draft = make_draft("staff")
+    seen = confirmed(draft)
+    Broadcast.objects.filter(pk=draft.pk).update(audience="everyone")
+
+    response = client.post(url_to("send", draft), seen, follow=True)
+
+    assert "It was changed meanwhile." in response.text
+    draft.refresh_from_db()
+    assert draft.publish_at is None
+
+
+def test_enter_in_the_form_saves_and_presses_no_other_button(client, admin):
+    for row in (make_draft(), make_sent()):
+        text = client.get(url_to("change", row)).text
+        form = text[text.index('id="broadcast_form"') :]
+        buttons = re.findall(r'<(?:input|button)[^>]*type="submit"[^>]*>', form)
+        assert 'name="_continue"' in buttons[0]
+
+
+def test_a_correction_of_what_was_corrected_meanwhile_changes_nothing(
+    client, admin, sent
+):
+    out = make_sent()
+    stamp = str(out.cursor)
+    broadcasts.correct(Broadcast.objects.get(pk=out.pk), title="First")
+    Broadcast.objects.filter(pk=out.pk).update(announced_at=clock.now())
+
+    response = client.post(
+        f"{url_to('change', out)}?correct=1",
+        {"title": "Second", "stamp": stamp, "_continue": "1"},
+        follow=True,
+    )
+
+    assert "has changed meanwhile: Sent. Nothing was done." in response.text
+    out.refresh_from_db()
+    assert out.title == "First"
+
+
+def test_what_was_recalled_meanwhile_is_said_so_to_who_corrects_it(client, admin, sent):
+    out = make_sent()
+    broadcasts.recall(Broadcast.objects.get(pk=out.pk))
+
+    response = client.post(
+        f"{url_to('change', out)}?correct=1",
+        {"title": "Late", "stamp": str(out.cursor), "_continue": "1"},
+        follow=True,
+    )
+
+    assert "has changed meanwhile: Over. Nothing was done." in response.text
+
+
+def test_a_form_that_comes_late_tells_nothing_to_who_may_not_look(client, clerk):
+    clerk()
+    out = make_sent(title="Secret")
+
+    response = client.post(url_to("change", out), filled(), follow=True)
+
+    assert response.status_code == 403
+    assert "Secret" not in response.text
+
+
+def test_names_of_chosen_users_are_for_who_may_view_users(client, clerk, ada):
+    url = reverse(f"{ADMIN}reach")
+    asked = {"audience": "users", "users": [ada.pk]}
+    opts = get_user_model()._meta
+
+    clerk("add_broadcast")
+    without = client.get(url, asked).json()["text"]
+    clerk("add_broadcast", f"view_{opts.model_name}", name="other")
+    with_names = client.get(url, asked).json()["text"]
+
+    assert without == "Chosen users: 1 user now."
+    assert str(ada) in with_names
+
+
+@pytest.mark.parametrize("text", ["1,000", "1.000", "1 000", "1009", "991"])
+def test_a_large_size_may_be_written_as_people_do_and_be_a_little_off(text):
+    form = SizeForm({"size": text}, size=1000)
+    form.fields["size"] = FiguresField()
+
+    assert form.is_valid()
+    assert not is_about(980, 1000)
+
+
 def test_above_ten_thousand_the_size_is_to_be_typed(client, admin, sent, monkeypatch):
     assert LARGE_AUDIENCE == 10_000
     monkeypatch.setattr("notifications.forms.LARGE_AUDIENCE", 0)
     draft = make_draft()
 
     asked = client.get(url_to("send", draft))
-    wrong = client.post(url_to("send", draft), {**at_none(), "size": "2"})
-    without = client.post(url_to("send", draft), at_none())
+    wrong = client.post(url_to("send", draft), confirmed(draft, size="2"))
+    without = client.post(url_to("send", draft), confirmed(draft))
 
     assert 'name="size"' in asked.text
     assert "It reaches 1 users now, not 2." in wrong.text
@@ -315,7 +404,7 @@ def test_above_ten_thousand_the_size_is_to_be_typed(client, admin, sent, monkeyp
     draft.refresh_from_db()
     assert draft.publish_at is None
 
-    client.post(url_to("send", draft), {**at_none(), "size": "1"})
+    client.post(url_to("send", draft), confirmed(draft, size="1"))
 
     draft.refresh_from_db()
     assert draft.publish_at is not None
@@ -326,7 +415,9 @@ def test_a_schedule_is_in_the_time_zone_of_the_site(client, admin, sent, commit)
     moment = (clock.now() + timedelta(days=2)).replace(microsecond=0)
 
     with commit():
-        response = client.post(url_to("send", draft), at(moment), follow=True)
+        response = client.post(
+            url_to("send", draft), confirmed(draft, moment), follow=True
+        )
 
     assert "To be sent at" in response.text
     draft.refresh_from_db()
@@ -338,7 +429,7 @@ def test_a_schedule_is_in_the_time_zone_of_the_site(client, admin, sent, commit)
 def test_a_moment_that_has_passed_is_refused(client, admin, sent):
     draft = make_draft()
 
-    response = client.post(url_to("send", draft), at(clock.now() - HOUR))
+    response = client.post(url_to("send", draft), confirmed(draft, clock.now() - HOUR))
 
     assert "lies in the past" in response.text
     draft.refresh_from_db()
@@ -349,7 +440,7 @@ def test_one_that_would_expire_first_is_not_sent_and_says_so(client, admin, sent
     draft = make_draft(expires_at=clock.now() + HOUR)
 
     response = client.post(
-        url_to("send", draft), at(clock.now() + 2 * HOUR), follow=True
+        url_to("send", draft), confirmed(draft, clock.now() + 2 * HOUR), follow=True
     )
 
     assert "It would expire before it is shown." in response.text
@@ -541,7 +632,7 @@ def test_without_the_permission_to_send_there_is_no_button_and_no_way(
     form = client.get(url_to("change", draft)).text
     answers = [
         client.post(url_to("change", draft), filled(_send="1")),
-        client.post(url_to("send", draft), at_none()),
+        client.post(url_to("send", draft), confirmed(draft)),
         client.get(url_to("send", draft)),
         client.post(url_to("change", out), {"expires_at_0": "", "_continue": "1"}),
     ]

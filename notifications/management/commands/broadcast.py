@@ -13,6 +13,7 @@ from notifications.api import broadcast
 from notifications.broadcasts import members
 from notifications.constants import LARGE_AUDIENCE, Placement
 from notifications.exceptions import NotificationsError
+from notifications.forms import is_about
 from notifications.management.content import (
     add_content,
     content,
@@ -83,7 +84,7 @@ class Command(BaseCommand):
     def _check_size(self, size: int, given: int | None) -> None:
         if given is None and size <= LARGE_AUDIENCE:
             return
-        if given != size:
+        if given is None or not is_about(given, size):
             said = "" if given is None else f", not {given}"
             raise CommandError(
                 f"This reaches {size} users{said}. If that is right, add --size {size}."
