@@ -54,11 +54,12 @@ function meant(list, button) {
 /** Mark *rows*; return how to take that back. */
 function mark(list, rows, action) {
   const isRead = action === "read";
-  const hadFocus = rows.find((row) => row.contains(document.activeElement));
+  const { activeElement: focused } = document;
   for (const row of rows) list.mark(row, isRead);
   // The button that was pressed gives way to its opposite.
-  if (document.activeElement.closest("[hidden]")) {
-    hadFocus?.querySelector("[data-action]:not([hidden])")?.focus();
+  if (focused.closest("[data-action][hidden]")) {
+    const row = focused.closest("[data-notification]");
+    row.querySelector("[data-action]:not([hidden])")?.focus();
   }
   return () => {
     for (const row of rows) list.mark(row, !isRead);
@@ -108,13 +109,13 @@ function offerUndo(list, undo) {
   undos.set(list, undo);
   const done = list.querySelector("[data-done]");
   if (!done) return;
-  done.hidden = false;
   done.querySelector("[data-message]").textContent = undo.text;
   done.querySelector("[data-undo]").hidden = false;
   clearTimeout(timers.get(list));
   const end = () => {
-    // Not from under somebody who is about to press it.
     if (!done.contains(document.activeElement)) endUndo(list);
+    // Not from under somebody who is about to press it.
+    else done.addEventListener("focusout", () => endUndo(list), { once: true });
   };
   timers.set(list, setTimeout(end, UNDO_MS));
 }
@@ -127,7 +128,7 @@ function endUndo(list) {
   if (done.contains(document.activeElement)) {
     rowsOf(list).focus({ preventScroll: true });
   }
-  done.hidden = true;
+  done.querySelector("[data-undo]").hidden = true;
   done.querySelector("[data-message]").textContent = "";
 }
 

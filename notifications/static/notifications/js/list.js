@@ -68,8 +68,10 @@ class NotificationList extends HTMLElement {
       this.take(ids.map((id) => this.row(id)).filter(Boolean));
     });
     hear("connection", ({ status }) => {
+      const wasSignedOut = this.#isSignedOut;
       this.#isSignedOut = status === "signed-out";
       if (this.#isSignedOut) this.#signOut();
+      else if (wasSignedOut) this.tell("");
     });
     this.#changes = new MutationObserver(() => this.#settle());
     this.#changes.observe(this.#rows, { childList: true });
@@ -116,8 +118,14 @@ class NotificationList extends HTMLElement {
   /** Make a row of *notification* and put it in its place; *old* one goes. */
   add(notification, old = null) {
     const row = this.#make(notification, old);
+    const focused = old?.contains(document.activeElement) && document.activeElement;
+    const tick = row.querySelector("[data-tick]");
+    if (tick) tick.checked = old?.querySelector("[data-tick]")?.checked ?? false;
     old?.remove();
     this.insert(row);
+    if (!focused) return;
+    const kind = focused.matches("a") ? "a[href]" : "button:not([hidden])";
+    row.querySelector(kind)?.focus({ preventScroll: true });
   }
 
   /** Put *row* where the inbox has it. */

@@ -61,7 +61,7 @@ function reloadNewest(list) {
 }
 
 function follow(event) {
-  const link = event.target.closest("[data-more]");
+  const link = event.target.closest("a[data-more]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   loadOlder(link.closest("notification-list"));
