@@ -49,10 +49,10 @@ def install(components: list[Component]) -> None:
         return
     command = install_command(components)
     say(f"Installing what the tests need: {command}")
-    if apt(command) != 0:
-        say("Once more, with a fresh list of packages.")
-        apt("apt-get update --quiet=2")
-        apt(command)
+    # With a fresh list of packages: an old one has a Chromium of months ago, which
+    # keeps no page with a shared worker in its back/forward cache.
+    apt("apt-get update --quiet=2")
+    apt(command)
 
 
 def install_command(components: list[Component]) -> str:

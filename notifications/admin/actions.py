@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from notifications import broadcasts, clock
+from notifications import broadcasts
 from notifications.broadcasts import Status
 from notifications.models import Broadcast
 from notifications.views.answers import signed_in
@@ -117,7 +117,7 @@ class ActionsMixin(Base):
 
     def actions_for(self, request: HttpRequest, broadcast: Broadcast) -> list[Action]:
         """Return the buttons for *broadcast*, as it is now and for this user."""
-        possible = self._possible[broadcasts.status(broadcast, clock.now())]
+        possible = self._possible[self._status(broadcast)]
         return [
             Action(name, getattr(type(self), name).short_description)
             for name in possible

@@ -103,9 +103,6 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
 
     # Which form it has when
 
-    def _status(self, broadcast: Broadcast | None) -> Status:
-        return broadcasts.status(broadcast, clock.now()) if broadcast else Status.DRAFT
-
     def _is_correcting(self, request: HttpRequest, broadcast: Broadcast | None) -> bool:
         return "correct" in request.GET and self._status(broadcast) == Status.SENT
 

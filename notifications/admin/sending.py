@@ -74,12 +74,22 @@ class SendingMixin(Base):
     def _url_name(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
+    def _status(self, broadcast: Broadcast | None) -> Status:
+        """Return it as of when it was first asked: one page has one answer."""
+        if broadcast is None:
+            return Status.DRAFT
+        known = vars(broadcast)
+        if "status_when_asked" not in known:
+            known["status_when_asked"] = broadcasts.status(broadcast, clock.now())
+        status: Status = known["status_when_asked"]
+        return status
+
     # Sending
 
     def send_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show whom it reaches and how it looks, and ask for the last time."""
         draft = self._to_send(request, object_id)
-        if broadcasts.status(draft, clock.now()) != Status.DRAFT:
+        if self._status(draft) != Status.DRAFT:
             return self.already_sent(request, draft)
         try:
             size = broadcasts.reached(draft).count()
@@ -150,7 +160,7 @@ class SendingMixin(Base):
     def move_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask when else a scheduled broadcast is to be sent."""
         scheduled = self._to_send(request, object_id)
-        if broadcasts.status(scheduled, clock.now()) != Status.SCHEDULED:
+        if self._status(scheduled) != Status.SCHEDULED:
             return self.no_longer(request, scheduled)
         form = MoveForm(request.POST or None, initial={"at": scheduled.publish_at})
         if request.method == "POST" and form.is_valid():

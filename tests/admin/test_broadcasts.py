@@ -700,9 +700,9 @@ def test_the_pages_need_few_queries_whatever_the_size_of_the_audience(
     draft = make_draft()
     client.get(url_to("change", draft))
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         client.get(url_to("change", draft))
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(22):
         client.get(url_to("send", draft))
 
 

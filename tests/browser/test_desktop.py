@@ -7,10 +7,17 @@ from playwright.sync_api import expect
 
 from notifications.api import notify
 from notifications.inbox import Inbox
-from tests.waiting import eventually
+from tests import waiting
 
 from .attention import look_at, look_away_from
+from .conftest import WITHIN_MS
 from .pages import badge, bell, wait_for_status
+
+
+def eventually(predicate):
+    """See waiting.eventually(); as patient as Playwright is here."""
+    return waiting.eventually(predicate, within=WITHIN_MS / 1000)
+
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 

@@ -189,6 +189,7 @@ def test_a_page_whose_session_is_gone_asks_once_and_stops(
     [page] = open_inboxes(1, open_page, ada, relay)
 
     Session.objects.all().delete()
+    eventually(lambda: relay.asked(STATE_PATH, since=0))  # as every page does once
     dropped_at = time.monotonic()
     relay.drop()
 
@@ -206,6 +207,7 @@ def test_a_page_whose_session_is_gone_asks_once_and_stops(
 @pytest.mark.parametrize("seconds", [3, slow(30)])
 def test_a_page_that_is_told_to_go_away_does(seconds, ada, open_page, relay, rung):
     [page] = open_inboxes(1, open_page, ada, relay)
+    eventually(lambda: relay.asked(STATE_PATH, since=0))  # as every page does once
 
     dropped_at = time.monotonic()
     relay.answer(204)
