@@ -120,10 +120,10 @@ def send(site: Site, page: Any) -> None:
     page.locator("[data-number=audience]").wait_for()
     for user in ("alice", "bob"):
         with site.open(user) as reader:
-            reader.goto("/notifications/")
-            reader.locator("[data-rows] [data-action=read]").first.click()
             with reader.expect_response("**/api/seen/"):
-                wait_for_stream(reader)
+                reader.goto("/notifications/")
+            with reader.expect_response("**/api/read/"):
+                reader.locator("main [data-action=read]:visible").first.click()
     page.locator("[data-number=read]", has_text="2").wait_for()
     page.locator("[data-number=seen]", has_text="2").wait_for()
 

@@ -188,8 +188,8 @@ def test_a_page_whose_session_is_gone_asks_once_and_stops(
 ):
     [page] = open_inboxes(1, open_page, ada, relay)
 
-    Session.objects.all().delete()
     eventually(lambda: relay.asked(STATE_PATH, since=0))  # as every page does once
+    Session.objects.all().delete()
     dropped_at = time.monotonic()
     relay.drop()
 
