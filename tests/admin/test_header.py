@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.test import override_settings
 from django.urls import path, reverse
 
+from tests import useradmin  # noqa: F401 (before the admin's URLs are listed)
 from tests.factories import has_field, make_notification, make_user
 
 pytestmark = pytest.mark.skipif(
