@@ -68,6 +68,10 @@ def crowd():
     }
 
 
+def batched(users, size):
+    return [users[start : start + size] for start in range(0, len(users), size)]
+
+
 def healthy(servers):
     for server in servers:
         eventually(lambda server=server: server.counts["healthy"], within=20)
@@ -103,13 +107,14 @@ def test_each_of_three_audiences_is_reached_once_and_nobody_else_learns_of_it(
 ):
     cell = {"redis_url": redis.url}
     servers = [live_server_process(kind, **cell) for kind in ("daphne", "uvicorn")]
-    clients = {
-        user.pk: connected(user, servers[number % 2])
-        for number, user in enumerate(crowd["everyone"])
-    }
-    for client in clients.values():
-        client.answer()
-        client.take(2)
+    clients = {}
+    # Not all at once: each needs a connection to the database while it starts.
+    for batch in batched(crowd["everyone"], 20):
+        opened = [connected(user, servers[user.pk % 2]) for user in batch]
+        for user, client in zip(batch, opened, strict=True):
+            client.answer()
+            client.take(2)
+            clients[user.pk] = client
     healthy(servers)
 
     rows = {
