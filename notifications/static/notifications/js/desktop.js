@@ -53,6 +53,7 @@ class Hold {
   #options;
   #taken = null;
   #release;
+  #gone;
 
   constructor(name, options) {
     this.#name = name;
@@ -68,9 +69,15 @@ class Hold {
         resolve(lock !== null);
         return lock && released;
       };
-      navigator.locks.request(this.#name, this.#options, hold).catch(() => hold(null));
+      const request = navigator.locks.request(this.#name, this.#options, hold);
+      this.#gone = request.catch(() => hold(null));
     });
     return this.#taken;
+  }
+
+  /** A promise: the browser takes a moment until what was dropped is free. */
+  get gone() {
+    return this.#gone;
   }
 
   drop() {
@@ -164,6 +171,7 @@ class NotificationDesktop extends HTMLElement {
     const isBacklog = at <= since || ageMs > FRESH_MS;
     if (isBacklog || read || replaces || placement !== "toast") return;
     if (!this.#isOn || isVisible()) return;
+    await this.#visible.gone; // its own, where it was looked at until just now
     const { held } = await navigator.locks.query();
     if (held.some(({ name }) => name === VISIBLE)) return;
     if (!(await this.#telling.take())) return;
