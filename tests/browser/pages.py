@@ -26,17 +26,25 @@ STATE_PATH = "/notifications/api/state/"
 FROZEN_SECONDS = 4
 
 # What a page went through: the statuses it told, the ids it received, what it had
-# assistive technology say, and whether it came from the back/forward cache.
+# assistive technology say, and whether it came from the back/forward cache. It has
+# settled when it has heard of all that happened before it was connected.
 RECORDER = """
     window.told = [];
     window.had = [];
     window.said = [];
     window.kept = false;
+    window.settled = false;
     addEventListener("pageshow", ({ persisted }) => { window.kept = persisted; });
     document.addEventListener("notifications:connection", ({ detail }) =>
         window.told.push(detail.status));
     document.addEventListener("notifications:received", ({ detail }) =>
         window.had.push(detail.id));
+    document.addEventListener("notifications:state", ({ detail }) => {
+        const { dataset } = document.querySelector("notification-stream");
+        const isAnswer = "removed" in detail;
+        if (isAnswer || detail.as_of <= Number(dataset.cursor.split("-")[0]))
+            window.settled = true;
+    });
     addEventListener("DOMContentLoaded", () => {
         for (const region of document.querySelectorAll("[data-announce]")) {
             new MutationObserver(() => window.said.push(region.textContent))
@@ -214,7 +222,12 @@ class StreamCount(threading.Thread):
 
 
 def receive(page, *notifications):
-    """Tell *page* at once of what the connection would: fields over defaults."""
+    """
+    Tell a connected *page* of what the connection would: fields over defaults.
+
+    Once it has settled: what the table lacks would be counted and listed no more.
+    """
+    eventually(lambda: page.evaluate("window.settled"))
     page.evaluate(
         """notifications => {
             for (const fields of notifications) {

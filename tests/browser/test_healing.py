@@ -12,9 +12,11 @@ from notifications.models import Notification
 from tests.factories import make_notification
 from tests.waiting import eventually
 
-from .pages import badge, on_both_rungs, rows, wait_for_status
+from .pages import badge, bell, on_both_rungs, rows, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
+
+STATE = "**/api/state/*"
 
 
 def shown(page):
@@ -113,3 +115,30 @@ def test_what_is_put_away_between_rendering_and_connecting_is_gone(ada, open_pag
 
     expect(rows(page)).to_have_count(0)
     assert len(requests) == 1
+
+
+def test_a_count_that_was_overtaken_takes_nothing_back(ada, open_page):
+    page = open_page(ada, "about:blank")
+    held = []
+    page.route(STATE, lambda route: held.append((route, route.fetch())))
+    page.goto("/")
+    eventually(lambda: page.title() and held)
+    notify(ada, "Since then")
+    expect(bell(page, "Notifications, 1 unread")).to_be_visible()
+
+    # The server counted before that.
+    [(route, answer)] = held
+    assert answer.json()["unread"] == 0
+    page.evaluate(
+        """document.addEventListener(
+            "notifications:state", () => { window.answered = true; }, { once: true }
+        )"""
+    )
+    route.fulfill(response=answer)
+
+    eventually(lambda: page.evaluate("window.answered"))
+    assert badge(page).inner_text() == "1"
+    expect(bell(page, "Notifications, 1 unread")).to_be_visible()
+    panel = page.locator("notification-list")
+    assert panel.get_attribute("data-unseen") == "1"  # it is told when it is seen
+    assert panel.locator("[data-all]").get_attribute("hidden") is None

@@ -21,7 +21,7 @@ function plural(forms, count, language) {
 class NotificationBell extends HTMLElement {
   #listening;
   #trouble;
-  #counted = new Set(); // ids added to the counts since the server last counted
+  #added = new Map(); // id → what came, and is counted, since the server last did
 
   connectedCallback() {
     this.#listening = new AbortController();
@@ -76,17 +76,22 @@ class NotificationBell extends HTMLElement {
   }
 
   #receive(notification) {
-    const { id, at, replaces } = notification;
+    if (!notification.replaces && notification.at) this.#add(notification);
+    this.#show();
+  }
+
+  /** Count *notification*, unless the server has. */
+  #add(notification) {
+    const { id, at, publish_at: publishAt } = notification;
     const asOf = Number(this.dataset.asOf);
-    // Announced before the server last counted: counted already.
-    if (replaces || !at || at <= asOf) return;
-    if (Date.parse(notification.publish_at) * 1000 <= asOf) {
-      // Published before, announced after: perhaps counted. The server knows.
+    if (at <= asOf) return;
+    if (Date.parse(publishAt) * 1000 <= asOf) {
+      // Published before it counted, announced after: perhaps it has. It knows.
       this.dispatchEvent(new CustomEvent("notifications:refetch", { bubbles: true }));
       return;
     }
-    this.#counted.add(id);
-    this.#add(1);
+    this.#added.set(id, notification);
+    this.#change(1);
   }
 
   #count(state) {
@@ -94,20 +99,23 @@ class NotificationBell extends HTMLElement {
     this.dataset.asOf = state.as_of;
     this.dataset.unread = state.unread;
     this.dataset.unseen = state.unseen;
-    this.#counted.clear();
+    // Some of it may have overtaken the answer.
+    const added = [...this.#added.values()];
+    this.#added.clear();
+    for (const notification of added) this.#add(notification);
     this.#show();
   }
 
   #remove(ids) {
     // Only what was certainly counted; the server's next count has the rest.
-    for (const id of ids) if (this.#counted.delete(id)) this.#add(-1);
+    for (const id of ids) if (this.#added.delete(id)) this.#change(-1);
+    this.#show();
   }
 
-  #add(change) {
+  #change(by) {
     for (const name of ["unread", "unseen"]) {
-      this.dataset[name] = Math.max(0, Number(this.dataset[name]) + change);
+      this.dataset[name] = Math.max(0, Number(this.dataset[name]) + by);
     }
-    this.#show();
   }
 
   #show() {

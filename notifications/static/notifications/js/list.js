@@ -46,6 +46,7 @@ class NotificationList extends HTMLElement {
   #changes;
   #isSignedOut = false;
   #stateOf = new WeakMap(); // row → as_of of the newest state it was given
+  #latest = 0; // when the latest of what arrived was announced, in microseconds
 
   connectedCallback() {
     this.#listening = new AbortController();
@@ -182,6 +183,7 @@ class NotificationList extends HTMLElement {
   // What arrives
 
   #receive(notification) {
+    this.#latest = Math.max(this.#latest, notification.at ?? 0);
     this.dataset.unseen = Number(this.dataset.unseen) + 1;
     if (!notification.replaces) this.dataset.unread = Number(this.dataset.unread) + 1;
     const isHere = this.row(notification.id) !== undefined;
@@ -228,9 +230,11 @@ class NotificationList extends HTMLElement {
       this.#stateOf.set(row, state.as_of);
     }
     if (state.as_of >= Number(this.dataset.asOf)) {
+      // What was announced since is not in it; here it matters whether there is any.
+      const since = Number(this.#latest > state.as_of);
       this.dataset.asOf = state.as_of;
-      this.dataset.unread = state.unread;
-      this.dataset.unseen = state.unseen;
+      this.dataset.unread = state.unread + since;
+      this.dataset.unseen = state.unseen + since;
     }
     const isBack = state.unarchived?.some((id) => !this.row(id));
     if (isBack && "live" in this.dataset) this.#emit("refetch");
