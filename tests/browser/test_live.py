@@ -1,5 +1,7 @@
 """What a page does by itself: it follows its user's inbox."""
 
+import time
+
 import pytest
 from playwright.sync_api import expect
 
@@ -9,7 +11,7 @@ from notifications.inbox import Inbox
 from notifications.models import Notification
 from tests.factories import make_notification, make_user
 
-from .pages import STREAM, badge, bell, receive, rows, wait_for_status
+from .pages import STREAM, badge, bell, receive, rows, settle, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -111,6 +113,22 @@ def test_only_what_arrives_is_announced_and_a_burst_at_once(ada, open_page):
 
     expect(page.locator("[data-announce]")).to_have_text("3 new notifications")
     assert page.evaluate("window.said") == ["Fresh", "3 new notifications"]
+
+
+def test_what_was_counted_before_it_arrived_is_announced_too(ada, open_page):
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    settle(page)
+    page.evaluate(
+        """detail => document.body.dispatchEvent(
+            new CustomEvent("notifications:state", { bubbles: true, detail })
+        )""",
+        Inbox(ada).state() | {"as_of": (time.time_ns() // 1000) + 10_000_000},
+    )
+
+    receive(page, {"title": "Overtaken"})
+
+    expect(page.locator("[data-announce]")).to_have_text("Overtaken")
 
 
 @pytest.mark.parametrize(

@@ -28,15 +28,11 @@ class NotificationAnnouncer extends HTMLElement {
 
   connectedCallback() {
     this.#listening = new AbortController();
-    const { signal } = this.#listening;
-    const hear = (name, react) => {
-      const listen = ({ detail }) => react(detail);
-      document.addEventListener(`notifications:${name}`, listen, { signal });
-    };
-    hear("received", (notification) => this.#receive(notification));
-    hear("state", ({ as_of: asOf }) => {
-      this.dataset.asOf = Math.max(asOf, Number(this.dataset.asOf));
-    });
+    document.addEventListener(
+      "notifications:received",
+      ({ detail }) => this.#receive(detail),
+      { signal: this.#listening.signal },
+    );
   }
 
   disconnectedCallback() {
@@ -46,7 +42,7 @@ class NotificationAnnouncer extends HTMLElement {
 
   #receive(notification) {
     const { at, read, replaces } = notification;
-    // Of what the page's counts include already, the bell's name tells.
+    // What was there when the page was made is replayed, and is no news.
     if (replaces || read || !at || at <= Number(this.dataset.asOf)) return;
     const now = Date.now();
     if (!this.#waiting.length) this.#waitingSince = now;
