@@ -143,6 +143,10 @@ class Process:
 
     def stop(self):
         """End it; killed if it takes its time. Remove its directory."""
+        self.end()
+        self.remove()
+
+    def end(self):
         if self.running:
             self.signal(signal.SIGCONT)
             self._process.terminate()
@@ -150,6 +154,8 @@ class Process:
                 self._process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+    def remove(self):
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -217,6 +223,7 @@ class LiveServer(Process):
         self.kind = kind
         # Whether a test made it fail, so that it may log a traceback.
         self.is_broken = False
+        self._checked = 0
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         # Where PostgreSQL tells whose a connection is.
@@ -264,14 +271,22 @@ class LiveServer(Process):
         """What its process holds and its hub has counted; see tests/urls.py."""
         return self.get("/process/")
 
-    def stop(self):
-        log = self.log
-        super().stop()
+    def check(self):
+        """Print what it logged since the last check; fail if that has a traceback."""
+        log = self.log[self._checked :]
+        self._checked += len(log)
         print(f"--- {self.kind}, port {self.port}\n{log[-LOG_LENGTH:]}")
         # Not "in log": pytest would show all of it again.
         assert self.is_broken or log.count("Traceback") == 0, (
             f"{self.kind} logged a traceback."
         )
+
+    def stop(self):
+        self.end()
+        try:
+            self.check()
+        finally:
+            self.remove()
 
 
 class RunServer(LiveServer):

@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from daphne.http_protocol import WebRequest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpResponse, JsonResponse
@@ -98,6 +99,12 @@ def break_streams(request, where):
     return HttpResponse("ok")
 
 
+def forget(request):
+    """Forget what is cached of the database, which a test before this one emptied."""
+    ContentType.objects.clear_cache()
+    return HttpResponse("ok")
+
+
 def requests_held(request):
     """Return how many requests Daphne has not let go of."""
     gc.collect()
@@ -107,6 +114,7 @@ def requests_held(request):
 
 urlpatterns = [
     path("break/<str:where>/", break_streams),
+    path("forget/", forget),
     path("requests/", requests_held),
     path("", TemplateView.as_view(template_name="page.html"), name="page"),
     path("linked/<int:number>/", TemplateView.as_view(template_name="linked.html")),

@@ -4,9 +4,25 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 
 from tests.factories import log_in
 from tests.servers import LiveServer, missing
+from tests.waiting import eventually
+
+# Chromium takes the last list of these for the only one, and Playwright has one. Of
+# that are those that a test could notice; the first two are pages of the browser's
+# own, one for each window, which cost as much as the windows themselves.
+WITHOUT = [
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "OptimizationHints",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+]
 
 FLAGS = [
     "--headless=new",
@@ -17,9 +33,13 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(WITHOUT)}",
     # Names that are not localhost: there, plain HTTP is no secure context.
     "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
+
+# After its browser left, or a test mended what it had broken.
+LEFT_SECONDS = 10
 
 
 @contextlib.contextmanager
@@ -104,6 +124,46 @@ class Site(LiveServer):
 
     def streams_of(self, user):
         return self.counts["recipients"].count(str(user.pk))
+
+
+class Sites:
+    """
+    Running sites, by their settings; for one test after another.
+
+    Django takes a second to start, a test hardly longer. *at_most* of them run.
+    """
+
+    def __init__(self, redis_url, at_most=3):
+        self._redis_url = redis_url
+        self._at_most = at_most
+        self._sites = {}  # the one that was asked for last is last
+
+    def get(self, settings):
+        key = json.dumps(settings, sort_keys=True)
+        site = self._sites.pop(key, None)
+        if site is None:
+            while len(self._sites) >= self._at_most:
+                self._sites.pop(next(iter(self._sites))).stop()
+            site = Site(redis_url=self._redis_url, settings=settings)
+            site.start()
+        self._sites[key] = site
+        site.get("/forget/")
+        return site
+
+    def give_back(self, site):
+        """Have *site* be as new; what cannot be is ended, and fails the test."""
+        try:
+            site.signal(signal.SIGCONT)
+            eventually(lambda: site.streams == 0, within=LEFT_SECONDS)
+            site.check()
+        except BaseException:
+            self._sites = {key: one for key, one in self._sites.items() if one != site}
+            site.stop()
+            raise
+
+    def stop(self):
+        for site in self._sites.values():
+            site.stop()
 
 
 def sign_in(context, user, at):

@@ -9,9 +9,10 @@ import contextlib
 
 import pytest
 
+from tests.servers import RedisServer
 from tests.settings import LAYERS
 
-from .browsers import Site, Workers, launched, sign_in
+from .browsers import Sites, Workers, launched, sign_in
 from .relay import Relay
 
 pytest.register_assert_rewrite("tests.browser.pages")
@@ -52,16 +53,37 @@ def site_settings():
     return {}
 
 
+@pytest.fixture(scope="package")
+def shared_redis():
+    server = RedisServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
-def site(chromium, transactional_db, redis_server, settings, site_settings):
+def redis_server(shared_redis):
+    """The Redis of all sites. A test may freeze it."""
+    yield shared_redis
+    shared_redis.thaw()
+
+
+@pytest.fixture(scope="package")
+def sites(django_db_setup, shared_redis):
+    sites = Sites(shared_redis.url)
+    yield sites
+    sites.stop()
+
+
+@pytest.fixture
+def site(chromium, transactional_db, redis_server, sites, settings, site_settings):
     """A running site that hears what the test itself notifies."""
     settings.CHANNEL_LAYERS = {"default": LAYERS["pubsub"](redis_server.url)}
-    site = Site(redis_url=redis_server.url, settings=site_settings)
-    try:
-        site.start()
-        yield site
-    finally:
-        site.stop()
+    site = sites.get(site_settings)
+    yield site
+    sites.give_back(site)
 
 
 @pytest.fixture

@@ -40,10 +40,9 @@ RECORDER = """
     document.addEventListener("notifications:received", ({ detail }) =>
         window.had.push(detail.id));
     document.addEventListener("notifications:state", ({ detail }) => {
-        const { dataset } = document.querySelector("notification-stream");
-        const isAnswer = "removed" in detail;
-        if (isAnswer || detail.as_of <= Number(dataset.cursor.split("-")[0]))
-            window.settled = true;
+        const stream = document.querySelector("notification-stream");
+        const madeUs = Number(stream?.dataset.cursor.split("-")[0]);
+        if ("removed" in detail || detail.as_of <= madeUs) window.settled = true;
     });
     addEventListener("DOMContentLoaded", () => {
         for (const region of document.querySelectorAll("[data-announce]")) {
@@ -70,6 +69,11 @@ def wait_for_status(page, status):
     page.locator(f"notification-stream[data-status={status}]").first.wait_for(
         state="attached"
     )
+
+
+def settle(page):
+    """Wait until a connected *page* has heard of all that happened before it was."""
+    eventually(lambda: page.evaluate("window.settled"))
 
 
 def status(page):
@@ -227,7 +231,7 @@ def receive(page, *notifications):
 
     Once it has settled: what the table lacks would be counted and listed no more.
     """
-    eventually(lambda: page.evaluate("window.settled"))
+    settle(page)
     page.evaluate(
         """notifications => {
             for (const fields of notifications) {

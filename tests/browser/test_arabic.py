@@ -14,7 +14,7 @@ from notifications.inbox import Inbox
 from notifications.templatetags.notifications import PLURALS
 from tests.factories import make_notification
 
-from .pages import in_any_language, receive, wait_for_status
+from .pages import in_any_language, receive, settle, wait_for_status
 
 pytestmark = [
     pytest.mark.browser,
@@ -61,6 +61,7 @@ def test_every_count_is_in_its_form(ada, open_page):
     page.clock.install()
     page.goto("/toasts/")
     wait_for_status(page, "open")
+    settle(page)
     page.clock.pause_at(time.time() + 10)
     summary = page.locator("[data-toasts] a[href='/notifications/']")
     for number in range(1, 15):

@@ -9,7 +9,7 @@ from notifications.inbox import Inbox
 from tests.factories import make_all_kinds
 
 from .axe import audit
-from .pages import in_any_language, rows, wait_for_status
+from .pages import in_any_language, rows, settle, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -81,6 +81,7 @@ def test_messages_and_toasts_pass(ada, open_looked_at):
         page.clock.install()
         page.goto("/site/")
         wait_for_status(page, "open")
+        settle(page)
         main = page.locator("main")
         page.route("**/api/archived/", lambda route: route.fulfill(status=500))
         main.locator("[data-action=archive]").first.click()

@@ -16,7 +16,7 @@ from tests.factories import make_notification
 from tests.waiting import eventually
 
 from .attention import look_at, look_away_from, work_elsewhere
-from .pages import badge, bell, receive, wait_for_status
+from .pages import badge, bell, receive, settle, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -62,6 +62,7 @@ def stopped(ada, open_page):
     page.clock.install()
     page.goto(PATH)
     wait_for_status(page, "open")
+    settle(page)  # or what it asks would be given up when the time jumps
     page.clock.pause_at(time.time() + 10)
     return page
 
@@ -426,6 +427,7 @@ def listened(ada, open_page):
     page.add_init_script(LISTENER)
     page.goto(PATH)
     wait_for_status(page, "open")
+    settle(page)  # or what it asks would be given up when the time jumps
     page.clock.pause_at(time.time() + 10)
     assert page.evaluate("heard") == []
     return page
