@@ -14,8 +14,12 @@ import shlex  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from contextlib import AbstractContextManager, ExitStack, contextmanager  # noqa: E402
 from dataclasses import dataclass, field, replace  # noqa: E402
+from subprocess import STDOUT, Popen  # noqa: E402
+from tempfile import TemporaryFile  # noqa: E402
+from typing import Any  # noqa: E402
 
 import node  # noqa: E402
 import redis_server  # noqa: E402
@@ -25,6 +29,8 @@ from processes import end_on_signals, exit_status, running  # noqa: E402
 
 # Three at a time: most tests wait for a server more than they compute.
 PYTEST = "{python} -m pytest --quiet --numprocesses 3 --dist worksteal"
+# These do little else than wait.
+PATIENT_PYTEST = "{python} -m pytest --quiet --numprocesses 2 --dist worksteal"
 ON_POSTGRESQL = "{python} scripts/postgres.py "
 
 
@@ -35,9 +41,11 @@ class Part:
     name: str
     command: str
     """As for a shell; {python} is the Python of the cell."""
-    without: tuple[str, ...] = ()
-    """Markers of the tests that pytest leaves out."""
+    tests: str = ""
+    """Which of the tests, as for pytest's -m; all if empty."""
     variables: dict[str, str] = field(default_factory=dict)
+    beside: bool = False
+    """Whether it runs beside those that follow; its output comes when it is done."""
 
 
 STYLE = (
@@ -53,31 +61,32 @@ POSTGRESQL = Part("PostgreSQL", ON_POSTGRESQL + PYTEST)
 OWN_USER_MODEL = Part(
     "own user model",
     PYTEST,
-    without=("browser", "live", "postgres", "slow"),
+    tests="not (browser or live or postgres or slow)",
     variables={"TEST_USER_MODEL": "custom"},
 )
 
-# What takes long depends little on the database and on Django: the browser tests
-# run once, the faults once with each of both.
+# Each database with each series of Django, and the user model of a project's own with
+# the newer one. What takes long depends on little of that: the browser tests run once,
+# and so does the waiting for what takes minutes; real servers and faults once with each
+# series, and each with another database.
 #
 # What is marked postgres runs on PostgreSQL whatever the cell's database is.
 EVERYTHING = (
+    Part("slow ones", PATIENT_PYTEST, tests="slow and not postgres", beside=True),
     *STYLE,
     TYPES,
     *DJANGO,
-    Part("SQLite", PYTEST, without=("postgres",)),
-    replace(POSTGRESQL, without=("browser", "faults")),
-    OWN_USER_MODEL,
+    Part("SQLite", PYTEST, tests="not (postgres or slow)"),
+    replace(POSTGRESQL, tests="postgres or not (browser or faults or live or slow)"),
 )
 EVERYTHING_ELSEWHERE = (
     *DJANGO,
-    Part("SQLite", PYTEST, without=("browser", "faults", "live", "postgres", "slow")),
-    replace(POSTGRESQL, without=("browser", "slow")),
-    OWN_USER_MODEL,
+    replace(OWN_USER_MODEL, name="SQLite, own user model"),
+    replace(POSTGRESQL, tests="not (browser or slow or (faults and core))"),
 )
 FAST = (
     *STYLE,
-    Part("SQLite", PYTEST, without=("browser", "live", "postgres", "slow")),
+    Part("SQLite", PYTEST, tests="not (browser or live or postgres or slow)"),
 )
 
 # Django 5.2 runs below Python 3.12 and Django 6.1 from there, see requirements.txt.
@@ -191,22 +200,61 @@ def other_cell(found: dict[Component, str]) -> Iterator[Result]:
 def run_cell(
     environment: Environment, parts: tuple[Part, ...], found: dict[Component, str]
 ) -> Iterator[Result]:
-    for part in parts:
-        name = f"Python {environment.version}, {part.name}"
-        yield run(name, command_line(part, environment, found), variables(part, found))
+    """Run *parts* one after another, but for those that run beside the others."""
+    with ExitStack() as stack:
+        beside = []
+        for part in parts:
+            name = f"Python {environment.version}, {part.name}"
+            command = command_line(part, environment, found)
+            if part.beside:
+                started = started_beside(name, command, variables(part, found))
+                beside.append(stack.enter_context(started))
+            else:
+                yield run(name, command, variables(part, found))
+        for finish in beside:
+            yield finish()
 
 
 def run(name: str, command: list[str], env: dict[str, str]) -> Result:
     say(f"\n=== {name}")
     started = time.monotonic()
+    with test_process(command, env) as process:
+        return result_of(name, command, exit_status(process), started)
+
+
+@contextmanager
+def started_beside(
+    name: str, command: list[str], env: dict[str, str]
+) -> Iterator[Callable[[], Result]]:
+    """Start *command*; yield what waits for it, prints what it wrote and judges it."""
+    started = time.monotonic()
+    with (
+        TemporaryFile() as output,
+        test_process(command, env, stdout=output, stderr=STDOUT) as process,
+    ):
+
+        def finish() -> Result:
+            status = exit_status(process)
+            output.seek(0)
+            say(f"\n=== {name}\n{output.read().decode(errors='replace')}")
+            return result_of(name, command, status, started)
+
+        yield finish
+
+
+def test_process(
+    command: list[str], env: dict[str, str], **options: Any
+) -> AbstractContextManager[Popen[bytes]]:
     # SIGINT, so that pytest tears its fixtures down; and time to do it.
-    with running(
-        command, stop=signal.SIGINT, patience_seconds=30, cwd=ROOT, env=env
-    ) as process:
-        passed = exit_status(process) == 0
-    remark = "" if passed else shlex.join(command)
-    status = "PASSED" if passed else "FAILED"
-    return Result(name, status, time.monotonic() - started, remark)
+    stop = {"stop": signal.SIGINT, "patience_seconds": 30}
+    return running(command, cwd=ROOT, env=env, **stop, **options)
+
+
+def result_of(name: str, command: list[str], status: int, started: float) -> Result:
+    seconds = time.monotonic() - started
+    if status == 0:
+        return Result(name, "PASSED", seconds)
+    return Result(name, "FAILED", seconds, shlex.join(command))
 
 
 def command_line(
@@ -216,10 +264,10 @@ def command_line(
     python = str(environment.python)
     command = [word.format(python=python) for word in shlex.split(part.command)]
     if "pytest" in command:
-        absent = [c.marker for c in COMPONENTS if c not in found]
-        left_out = sorted({*part.without, *absent})
-        if left_out:
-            command += ["-m", " and ".join(f"not {marker}" for marker in left_out)]
+        absent = [f"not {c.marker}" for c in COMPONENTS if c not in found]
+        wanted = [f"({part.tests})"] if part.tests else []
+        if conditions := wanted + sorted(absent):
+            command += ["-m", " and ".join(conditions)]
     return command
 
 

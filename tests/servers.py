@@ -164,6 +164,11 @@ def redis_binary():
     return missing("redis-server", "apt install redis-server")
 
 
+# Both that keep what they send in Redis. Faults of the second are provoked with one
+# series of Django alone.
+REDIS_LAYERS = ["pubsub", pytest.param("core", marks=pytest.mark.core)]
+
+
 def redis_layer(kind, url):
     """Return CHANNEL_LAYERS for the layer *kind* (``pubsub`` or ``core``)."""
     return {"default": LAYERS[kind](url)}

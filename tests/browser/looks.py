@@ -123,6 +123,17 @@ SIDEWAYS = """() => {
     return [scrollWidth - clientWidth, out.map(inShort)];
 }"""
 
+# What can be seen and hit somewhere, if it is scrolled there.
+UNREACHABLE = """(selector) => [...document.querySelectorAll(selector)]
+    .filter(isDrawn)
+    .filter((element) => {
+        element.scrollIntoView({ block: "center", behavior: "instant" });
+        return ![...element.getClientRects()].some(({ left, right, top, bottom }) =>
+            left >= 0 && right <= innerWidth && element.contains(
+                document.elementFromPoint((left + right) / 2, (top + bottom) / 2)));
+    })
+    .map(inShort)"""
+
 
 def measure(page, script, argument=None):
     prelude = f"const OURS = {OURS!r};" + MEASURES
@@ -157,3 +168,9 @@ def small(page):
 def sideways(page):
     """Return by how much *page* can be scrolled sideways, and what sticks out."""
     return measure(page, SIDEWAYS)
+
+
+def unreachable(page, selector):
+    """Return what of *selector* is on *page* but can be clicked nowhere."""
+    assert page.locator(selector).count() > 20
+    return measure(page, UNREACHABLE, selector)

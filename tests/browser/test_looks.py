@@ -144,9 +144,7 @@ def test_on_320_pixels_nothing_is_cut_off_and_all_can_be_reached(
         check_fit(page)
         page.locator("[data-tick]").first.check()
         check_fit(page)
-        for button in page.locator("main button:visible, main a:visible").all():
-            button.scroll_into_view_if_needed()
-            expect(button).to_be_in_viewport()
+        assert looks.unreachable(page, "main button, main a") == []
 
 
 # The longest that anything of ours takes to move, in seconds.

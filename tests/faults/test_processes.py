@@ -10,7 +10,7 @@ import pytest
 from notifications.api import notify
 from notifications.models import Notification
 from tests.factories import log_in
-from tests.servers import ROOT, environment, free_port, redis_layer
+from tests.servers import REDIS_LAYERS, ROOT, environment, free_port, redis_layer
 from tests.sse import SSEClient, titles
 from tests.waiting import eventually
 
@@ -116,7 +116,7 @@ def run(script, *, within, first="", **cell):
     return time.monotonic() - start
 
 
-@pytest.mark.parametrize("layer", ["pubsub", "core"])
+@pytest.mark.parametrize("layer", REDIS_LAYERS)
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
@@ -144,7 +144,7 @@ def test_what_a_process_publishes_before_it_ends_is_heard_over_the_wire(
     assert server.counts["swept"] == 0
 
 
-@pytest.mark.parametrize("layer", ["pubsub", "core"])
+@pytest.mark.parametrize("layer", REDIS_LAYERS)
 def test_what_is_published_after_the_bus_has_closed_arrives_by_the_sweep(
     layer, ada, redis_server, live_server_process
 ):
@@ -162,7 +162,7 @@ def test_what_is_published_after_the_bus_has_closed_arrives_by_the_sweep(
     assert titles(client.events) == ["in time", "late"]
 
 
-@pytest.mark.parametrize("layer", ["pubsub", "core"])
+@pytest.mark.parametrize("layer", REDIS_LAYERS)
 def test_a_worker_that_was_forked_from_a_process_that_listens_hears_for_itself(
     layer, ada, redis_server, live_server_process, settings
 ):
@@ -187,7 +187,7 @@ def test_a_worker_that_was_forked_from_a_process_that_listens_hears_for_itself(
     assert sorted(titles(client.events), key=int) == published
 
 
-@pytest.mark.parametrize("layer", ["pubsub", "core"])
+@pytest.mark.parametrize("layer", REDIS_LAYERS)
 def test_a_process_ends_at_once_though_redis_is_frozen(
     layer, transactional_db, ada, redis_server
 ):
@@ -201,7 +201,7 @@ def test_a_process_ends_at_once_though_redis_is_frozen(
     assert frozen - usual < 4
 
 
-@pytest.mark.parametrize("layer", ["pubsub", "core"])
+@pytest.mark.parametrize("layer", REDIS_LAYERS)
 @pytest.mark.parametrize("fault", ["frozen", "killed"])
 def test_a_command_has_stored_it_and_ends_soon_though_redis_is(
     fault, layer, transactional_db, ada, redis_server
@@ -223,7 +223,7 @@ def test_a_command_has_stored_it_and_ends_soon_though_redis_is(
     assert Notification.objects.count() == 2
 
 
-@pytest.mark.parametrize("layer", ["pubsub", "core"])
+@pytest.mark.parametrize("layer", REDIS_LAYERS)
 def test_a_process_ends_at_once_though_there_is_no_redis(layer, transactional_db, ada):
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
 

@@ -5,7 +5,7 @@ import pytest
 from notifications.api import notify, send_event
 from notifications.bus import bus
 from tests.factories import log_in
-from tests.servers import free_port, redis_layer
+from tests.servers import REDIS_LAYERS, free_port, redis_layer
 from tests.sse import SSEClient, names, titles
 from tests.timing import Stopwatch
 from tests.waiting import eventually
@@ -30,7 +30,7 @@ MENDS = {
 }
 
 
-@pytest.fixture(params=["pubsub", "core"])
+@pytest.fixture(params=REDIS_LAYERS)
 def layer(request):
     return request.param
 

@@ -4,6 +4,7 @@ import pytest
 
 from notifications.models import Notification
 from tests.factories import log_in
+from tests.servers import REDIS_LAYERS
 from tests.sse import SSEClient, titles
 from tests.waiting import eventually
 
@@ -24,7 +25,7 @@ FAULTS = {
 }
 
 
-@pytest.fixture(params=["pubsub", "core"])
+@pytest.fixture(params=REDIS_LAYERS)
 def layer(request):
     return request.param
 

@@ -29,7 +29,11 @@ NOISE = ("Exception ignored", "Fatal Python error", "never awaited", "stuck")
         "memory",
         *(
             pytest.param(name, marks=pytest.mark.redis)
-            for name in ("pubsub", "core", "pubsub-frozen", "core-frozen")
+            for name in ("pubsub", "pubsub-frozen")
+        ),
+        *(
+            pytest.param(name, marks=[pytest.mark.redis, pytest.mark.core])
+            for name in ("core", "core-frozen")
         ),
     ]
 )
