@@ -210,9 +210,13 @@ class Hub:
             loop.call_soon_threadsafe(function, *args)
         except RuntimeError:  # the loop is closed, and so are its streams
             with self._lock:
-                self._ticking.discard(loop)
+                self._forget_loop(loop)
             for stream in self._roster.of_loop(loop):
                 self.unregister(stream)
+
+    def _forget_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ticking.discard(loop)
+        self._recounting.discard(loop)
 
     # The wheel: one timer per event loop, not per stream
 
@@ -220,7 +224,7 @@ class Hub:
         with self._lock:
             streams = self._roster.of_loop(loop)
             if not streams:
-                self._ticking.discard(loop)
+                self._forget_loop(loop)
                 return
         loop.call_later(self._tick_seconds(), self._tick, loop)
         now = time.monotonic()
@@ -310,8 +314,8 @@ class Hub:
 
     def _recount(self) -> None:
         """Tell staff that numbers have changed, with the next turn of the wheel."""
-        for stream in self._roster.of_audience(audiences.STAFF):
-            self._recounting.add(stream.loop)
+        with self._lock:
+            self._recounting |= self._ticking
 
     def _hear_poke(self, message: Message) -> None:
         self._sweep_within(0)

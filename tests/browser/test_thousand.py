@@ -3,7 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
+from notifications import clock
 from notifications.api import notify
+from notifications.bus import bus
 from notifications.models import Notification
 from tests.factories import make_notifications
 
@@ -97,3 +99,22 @@ def test_a_thousand_rows_are_complete_in_order_and_cheap(ada, open_page):
     expect(badge(page)).to_be_hidden()
     scripts, _ = effort.lap()
     assert scripts < MOST_SECONDS
+
+
+def test_of_many_rows_the_oldest_is_made_true_too(ada, open_page):
+    make_notifications(ada, 400)
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    bell(page, "Notifications, 400 unread").click()
+    page.evaluate(BY_HUNDREDS)
+    while page.evaluate(LOAD_OLDER) < 400:
+        pass
+    oldest = Notification.objects.earliest("publish_at", "pk")
+    row = page.locator(f"[data-panel] [data-notification='{oldest.pk}']")
+    assert row.get_attribute("data-read") is None
+
+    # As after a fault of the wire: nobody was told of it.
+    Notification.objects.filter(pk=oldest.pk).update(read_at=clock.now())
+    bus.send("refresh", to=str(ada.pk))
+
+    expect(row).to_have_attribute("data-read", "")

@@ -32,7 +32,7 @@ const REQUEST_MS = 10_000;
 // A broadcast is recalled on all pages at once, and they ask one after another.
 const RECOUNT_MS = 1_000;
 const REMEMBERED = 1_000;
-const MOST_SHOWN = 300;
+const MOST_ASKED = 300; // at a time, which makes a URL of some 3,000 characters
 
 const microseconds = (cursor) => Number(cursor?.split("-")[0] ?? 0);
 const isVisible = () => document.visibilityState === "visible";
@@ -72,7 +72,7 @@ class Connection {
   #quiet;
   #hiding;
   #polling;
-  #recounting;
+  #reconciling;
 
   constructor({ stream, state, list, worker, user, cursor, events = "" }) {
     const absolute = (url) => new URL(url, location.href).href;
@@ -175,7 +175,7 @@ class Connection {
       this.#quiet,
       this.#hiding,
       this.#polling,
-      this.#recounting,
+      this.#reconciling,
     ]) {
       clearTimeout(timer);
     }
@@ -279,27 +279,19 @@ class Connection {
     },
     removed: (removed) => {
       emit("removed", removed);
-      this.#recount();
+      this.#reconcileWithin(RECOUNT_MS);
     },
     numbers: (numbers) => emit("numbers", numbers),
     reset: () => this.refetch(),
-    refresh: ({ within_ms: withinMs }) =>
-      setTimeout(() => this.#reconcile(), Math.random() * withinMs),
+    refresh: ({ within_ms: withinMs }) => this.#reconcileWithin(withinMs),
   };
 
   #receive(notifications) {
     for (const notification of notifications) {
       const arrival = this.#arrival(notification);
       if (arrival) emit("received", arrival);
-      if (arrival?.replaces) this.#recount();
+      if (arrival?.replaces) this.#reconcileWithin(RECOUNT_MS);
     }
-  }
-
-  /** What was recalled or corrected may have been counted, or not: ask, in a while. */
-  #recount() {
-    clearTimeout(this.#recounting);
-    const delay = Math.random() * RECOUNT_MS;
-    this.#recounting = setTimeout(() => this.#reconcile(), delay);
   }
 
   /** Return what to tell of *notification*; nothing if this page has had it. */
@@ -345,28 +337,38 @@ class Connection {
     await this.#reconcile();
   }
 
+  /** Reconcile at a random moment, when other pages do not. */
+  #reconcileWithin(ms) {
+    clearTimeout(this.#reconciling);
+    this.#reconciling = setTimeout(() => this.#reconcile(), Math.random() * ms);
+  }
+
   /** Ask for the state of what is shown; with *since*, for what came since too. */
   async #reconcile(since = {}) {
     const rows = [...document.querySelectorAll("[data-notification]")];
-    const ids = new Set(rows.map((row) => row.dataset.notification).filter(Boolean));
-    const shown = [...ids].slice(0, MOST_SHOWN).join();
-    const state = await this.#get(this.#urls.state, { shown, ...since });
-    if (!state) {
-      this.#isStale = true;
-      return;
-    }
-    this.#setTime(state.as_of);
-    if (state.reset) {
-      this.#cursor = state.cursor;
-      await this.refetch();
-      return;
-    }
-    if (state.notifications) {
-      this.#receive(state.notifications);
-      this.#cursor = state.cursor;
-    }
-    emit("state", state);
-    if (state.removed.length) emit("removed", { ids: state.removed });
+    const ids = rows.map((row) => row.dataset.notification).filter(Boolean);
+    const shown = [...new Set(ids)];
+    let asked = { shown: shown.splice(0, MOST_ASKED).join(), ...since };
+    do {
+      const state = await this.#get(this.#urls.state, asked);
+      if (!state) {
+        this.#isStale = true;
+        return;
+      }
+      this.#setTime(state.as_of);
+      if (state.reset) {
+        this.#cursor = state.cursor;
+        await this.refetch();
+        return;
+      }
+      if (state.notifications) {
+        this.#receive(state.notifications);
+        this.#cursor = state.cursor;
+      }
+      emit("state", state);
+      if (state.removed.length) emit("removed", { ids: state.removed });
+      asked = { shown: shown.splice(0, MOST_ASKED).join() };
+    } while (asked.shown);
   }
 
   async #poll() {
