@@ -228,10 +228,11 @@ def started_beside(
 ) -> Iterator[Callable[[], Result]]:
     """Start *command*; yield what waits for it, prints what it wrote and judges it."""
     started = time.monotonic()
-    with (
-        TemporaryFile() as output,
-        test_process(command, env, stdout=output, stderr=STDOUT) as process,
-    ):
+    with ExitStack() as stack:
+        output = stack.enter_context(TemporaryFile())
+        process = stack.enter_context(
+            test_process(command, env, stdout=output, stderr=STDOUT)
+        )
 
         def finish() -> Result:
             status = exit_status(process)
@@ -264,10 +265,10 @@ def command_line(
     python = str(environment.python)
     command = [word.format(python=python) for word in shlex.split(part.command)]
     if "pytest" in command:
-        absent = [f"not {c.marker}" for c in COMPONENTS if c not in found]
         wanted = [f"({part.tests})"] if part.tests else []
-        if conditions := wanted + sorted(absent):
-            command += ["-m", " and ".join(conditions)]
+        wanted += sorted(f"not {c.marker}" for c in COMPONENTS if c not in found)
+        if wanted:
+            command += ["-m", " and ".join(wanted)]
     return command
 
 

@@ -57,7 +57,7 @@ def test_every_count_is_in_its_form(ada, open_page):
                 "aria-label", arabic("unread", count)
             )
 
-    page = open_page(ada, "about:blank")
+    page = open_page(ada, "about:blank", device="with a clock", locale="ar")
     page.clock.install()
     page.goto("/toasts/")
     wait_for_status(page, "open")
