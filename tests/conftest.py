@@ -31,12 +31,31 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    # What waits longest begins first, and waits while the others run.
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items[:] = _dealt(items)
     for item in items:
         if item.get_closest_marker("postgres"):
             # First of all: what opens the database must find the right one.
             item.fixturenames = ["_on_postgres", *item.fixturenames]
+
+
+def _dealt(items):
+    """
+    Return *items* with the slow ones first in the share of each process.
+
+    What waits longest begins first, and waits while the others run. Each of the
+    processes begins with its part of the list, and helps others when it is done.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = [item for item in items if not item.get_closest_marker("slow")]
+    dealt = []
+    for number in range(processes):
+        mine = slow[number::processes]
+        end = (number + 1) * len(items) // processes
+        missing = max(0, end - len(dealt) - len(mine))
+        dealt += mine + quick[:missing]
+        del quick[:missing]
+    return dealt + quick
 
 
 def pytest_unconfigure():
