@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.db import DatabaseError
@@ -22,7 +23,8 @@ from django.db import DatabaseError
 from . import audiences, clock, events, payloads, revocation
 from .bus import bus
 from .conf import conf
-from .events import Cursor, Event
+from .constants import Placement
+from .events import Cursor, Event, to_microseconds
 from .reader import Reader
 from .roster import Roster
 from .sweeper import GRACE_SECONDS, Sweeper
@@ -150,6 +152,8 @@ class Hub:
         shares: Shares = defaultdict(list)
         for address, id in addressed:
             streams = streams_of(address)
+            if "audience" in message:
+                streams = _there_then(streams, data)
             if swept:
                 # One that is starting reads them itself, later in this thread.
                 streams = [stream for stream in streams if stream.is_loaded]
@@ -363,6 +367,23 @@ class Hub:
         "logout": _hear_logout,
         "recheck": _hear_recheck,
     }
+
+
+def _there_then(streams: list[Stream], data: dict[str, Any]) -> list[Stream]:
+    """
+    Return those of *streams* whose users had joined when *data* was published.
+
+    For others it is in no inbox, but a correction of it is announced today.
+    """
+    if data["placement"] == Placement.BANNER:
+        return streams
+    published = to_microseconds(datetime.fromisoformat(data["publish_at"]))
+    joined = [getattr(stream.user, "date_joined", None) for stream in streams]
+    return [
+        stream
+        for stream, moment in zip(streams, joined, strict=True)
+        if moment is None or to_microseconds(moment) <= published
+    ]
 
 
 def _hand_over(share: list[tuple[Stream, Offer]]) -> None:

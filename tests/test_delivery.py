@@ -14,9 +14,9 @@ from notifications.inbox import Inbox
 from notifications.models import Notification
 from notifications.outbox import announce
 
-from .factories import make_notification
+from .factories import has_field, make_notification, make_user
 from .sse import names, titles
-from .streams import until_marked
+from .streams import MINUTE, until_marked
 from .waiting import aeventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -152,6 +152,30 @@ async def test_what_is_announced_again_arrives_again_as_a_replacement(
     assert (first.data["id"], second.data["id"]) == (row.pk, row.pk)
     assert second.data["title"] == "Typo"
     assert first.data["at"] < second.data["at"]
+
+
+@pytest.mark.skipif(
+    not has_field("date_joined"), reason="Nobody knows who joined when."
+)
+async def test_a_correction_is_for_who_had_joined_when_it_was_sent(
+    ada, open_stream, wire
+):
+    row = await sync_to_async(make_notification)("everyone", "Typo", age=MINUTE)
+    banner = await sync_to_async(make_notification)(
+        "everyone", "Banner", age=MINUTE, placement="banner"
+    )
+    joined = row.publish_at - MINUTE
+    early = await sync_to_async(make_user)("early", date_joined=joined)
+    async with open_stream(early) as theirs, open_stream(ada) as late:
+        await theirs.until("state")
+        await late.until("state")
+        await wire()
+
+        for each in (row, banner):
+            await sync_to_async(broadcasts.correct)(each, title="Corrected")
+
+        assert (await until_marked(early, theirs)).count("Corrected") == 2
+        assert (await until_marked(ada, late)).count("Corrected") == 1
 
 
 async def test_without_a_wire_it_arrives_by_the_sweep(ada, open_stream, settings):
