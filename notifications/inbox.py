@@ -275,15 +275,14 @@ class Inbox:
         [(column, value)] = change.items()
         # Only rows that are not in that state yet: the number is what changed.
         other = Q(**{f"{column}__isnull": value is not None})
+        now = self._now or clock.now()
         with transaction.atomic(using=self._sources.using):
-            changed = (
-                self._sources.personal().filter(other, pk__in=ids).update(**change)
+            personal, broadcasts = (
+                rows.visible(now).filter(pk__in=ids)
+                for rows in [self._sources.personal(), self._sources.broadcasts()]
             )
-            pks = (
-                self._sources.broadcasts()
-                .filter(pk__in=ids)
-                .values_list("pk", flat=True)
-            )
+            changed = personal.filter(other).update(**change)
+            pks = broadcasts.values_list("pk", flat=True)
             changed += self._sources.write_receipts(list(pks), **change)
             self._tell(changed, **{name: ids})
         return changed

@@ -114,7 +114,10 @@ def recipients(row: Notification) -> Iterator[str]:
     if not row.is_broadcast:
         yield str(row.recipient_id)
     elif row.audience == USERS:
-        chosen = Notification.users.through.objects.filter(notification=row.pk)
+        # Not from a replica, which may not have heard of them yet.
+        written = router.db_for_write(Notification)
+        through = Notification.users.through.objects.using(written)
+        chosen = through.filter(notification=row.pk)
         field = Notification.users.field.m2m_reverse_field_name()
         yield from map(str, chosen.values_list(f"{field}_id", flat=True).iterator())
 

@@ -200,6 +200,19 @@ def test_ids_of_other_users_and_ids_of_nothing_are_left_alone(action, ada, bob):
     assert not Receipt.objects.filter(user=ada).exists()
 
 
+@WAYS
+@pytest.mark.parametrize("action", ["mark_read", "archive"])
+def test_what_is_not_visible_yet_is_left_alone(action, reach, ada):
+    due = reach(ada)
+    scheduled = reach(ada, publish_at=timezone.now() + DAY, announced_at=None)
+
+    assert getattr(Inbox(ada), action)([due.pk, scheduled.pk]) == 1
+
+    assert not Receipt.objects.filter(notification=scheduled).exists()
+    scheduled.refresh_from_db()
+    assert scheduled.read_at is scheduled.archived_at is None
+
+
 def test_nothing_is_got_that_is_for_somebody_else(ada, bob):
     rows = [personal(bob), chosen(bob), make_notification("staff")]
 

@@ -1,7 +1,7 @@
 import json
 import re
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings as project
@@ -419,6 +419,51 @@ def test_the_inbox_shows_its_views_and_says_which(view, ada, signed_in):
     assert current.lower() == view
 
 
+def test_the_inbox_tells_moments_with_an_offset_without_time_zone_support(
+    ada, signed_in, settings
+):
+    settings.USE_TZ = False
+    make_notification(ada, publish_at=datetime(2026, 1, 2, 8, 0))
+
+    response = signed_in.get(url("inbox"))
+
+    assert response.status_code == 200
+    moments = re.findall(r'(?:datetime|data-publish-at)="([^"]+)"', response.text)
+    assert set(moments) == {"2026-01-02T08:00:00+01:00"}
+
+
+@pytest.mark.parametrize(("name", "query"), [("list", {}), ("state", {"since": "0-0"})])
+def test_scripts_are_told_moments_with_an_offset_without_time_zone_support(
+    name, query, ada, signed_in, settings
+):
+    settings.USE_TZ = False
+    settings.NOTIFICATIONS_RETENTION_DAYS = 365 * 100
+    make_notification(ada, publish_at=datetime(2026, 1, 2, 8, 0))
+
+    response = signed_in.get(url(name), query)
+
+    [found] = response.json()["notifications"]
+    assert found["publish_at"] == "2026-01-02T08:00:00+01:00"
+
+
+def test_a_form_of_the_inbox_reads_a_row_whose_id_is_long(ada, signed_in, settings):
+    settings.USE_THOUSAND_SEPARATOR = True
+    row = make_notification(ada, id=1234567)
+    button = r'name="only" value="([^"]*)" formaction="([^"]*)" data-action="read"'
+    html = signed_in.get(url("inbox")).text
+
+    answers = [
+        signed_in.post(action, {"only": id})
+        for id, action in re.findall(button, html)
+        if id  # a blank row has none
+    ]
+
+    # The bell's panel and the inbox have the row.
+    assert {answer.status_code for answer in answers} == {303}
+    row.refresh_from_db()
+    assert row.is_read
+
+
 def test_a_search_stays_with_the_pages_after_it(ada, signed_in):
     for number in range(25):
         make_notification(ada, f"Invoice {number}")
@@ -480,6 +525,19 @@ def test_the_state_tells_what_came_since_a_cursor_too(ada, bob, signed_in):
     assert [one["id"] for one in answer["notifications"]] == [first.pk, second.pk]
     assert answer["reset"] == ""
     assert answer["unread"] == 3
+
+
+def test_who_polls_has_announced_what_is_due(ada, signed_in, sent):
+    """Where nobody streams, as under WSGI, nobody sweeps."""
+    row = make_notification(ada, "Scheduled", announced_at=None)
+    opened = Cursor.at(row.publish_at - 10 * MINUTE)
+
+    answer = signed_in.get(url("state"), {"since": str(opened)}).json()
+
+    assert [one["id"] for one in answer["notifications"]] == [row.pk]
+    assert [message["to"] for message in sent] == [[[str(ada.pk), row.pk]]]
+    signed_in.post(url("seen"), {"upto": answer["cursor"]})
+    assert signed_in.get(url("state")).json()["unseen"] == 0
 
 
 def test_the_state_since_too_long_ago_is_a_reset(ada, signed_in, settings):

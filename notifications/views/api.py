@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from notifications import clock
+from notifications import clock, outbox
 from notifications.events import Cursor
 from notifications.inbox import Inbox
+from notifications.models import Notification
 from notifications.payloads import item
 
 from .answers import (
@@ -89,12 +90,16 @@ def state(request: HttpRequest) -> HttpResponseBase:
     ``notifications``, the first announced first, some perhaps had before; or in
     ``reset`` why that cannot be told, and the inbox is to be read again.
     """
+    since = parse_cursor("since", request.GET.get("since", ""))
+    if since:
+        # Where nobody streams nobody sweeps: who polls has what is due announced.
+        outbox.announce(Notification.objects.all())
     now = clock.now()
     shown = request.GET.get("shown", "")
     ids = _parse_ids(shown.split(",")) if shown else []
     mine = Inbox(signed_in(request), now=now)
     news: dict[str, object] = {}
-    if since := parse_cursor("since", request.GET.get("since", "")):
+    if since:
         replay = mine.replay(since, now)
         items = [item(row) for row in replay.items]
         news = {"notifications": items, "reset": replay.reset}
