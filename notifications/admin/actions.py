@@ -106,6 +106,8 @@ class ActionsMixin(Base):
         text: str,
     ) -> HttpResponse:
         [broadcast] = queryset
+        if not self.has_send_permission(request, broadcast):
+            raise PermissionDenied
         with transaction.atomic(using=router.db_for_write(Broadcast)):
             is_done = change(broadcast)
             if is_done:
@@ -143,5 +145,7 @@ class ActionsMixin(Base):
         queryset = self.get_queryset(request).filter(pk__in=selected)
         if len(queryset) != 1:
             return None
+        if not self.has_view_or_change_permission(request, queryset[0]):
+            raise PermissionDenied
         answer: Answer = function(self, request, queryset)
         return answer

@@ -227,9 +227,13 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
             raise PermissionDenied
         if "audience" in request.POST and broadcast.publish_at is not None:
             return self.already_sent(request, broadcast)
-        stamp = request.POST.get("stamp", str(broadcast.cursor))
-        is_other = stamp != str(broadcast.cursor)  # somebody else has corrected it
-        if is_other or self._status(broadcast) in {Status.SCHEDULED, Status.OVER}:
+        status = self._status(broadcast)
+        is_other = (
+            status == Status.SENT
+            and self.has_change_permission(request, broadcast)
+            and not self._is_as_seen(request, broadcast)
+        )
+        if is_other or status in {Status.SCHEDULED, Status.OVER}:
             return self.no_longer(request, broadcast)
         return None
 
@@ -259,6 +263,8 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
             "actions_are_native": IS_NATIVE,
             "preview": preview(obj),
         }
+        if obj and status == Status.SENT:
+            context["fingerprint"] = broadcasts.fingerprint(obj)
         if obj and status in {Status.SENT, Status.OVER}:
             context["numbers"] = sending.numbers(obj)
             context["numbers_url"] = self.url_to("numbers", obj)
@@ -287,6 +293,8 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         if not changes:
             return
+        if not self._is_as_seen(request, self._locked(obj)):
+            raise Changed(obj)  # by somebody else: theirs would be undone
         if changes.keys() == {"expires_at"}:
             is_done = broadcasts.change_expiry(obj, changes["expires_at"])
         else:

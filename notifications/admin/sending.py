@@ -96,16 +96,12 @@ class SendingMixin(Base):
         except UnknownAudience:
             self.message_user(request, reach.of(draft), messages.ERROR)
             return HttpResponseRedirect(self.url_to("change", draft))
-        shown = broadcasts.fingerprint(draft)
-        if request.method == "POST" and request.POST.get("fingerprint") != shown:
-            # One writes and another sends: what was looked at is what goes out.
-            text = gettext("It was changed meanwhile. Look at it again.")
-            self.message_user(request, text, messages.WARNING)
-            return HttpResponseRedirect(self.url_to("send", draft))
+        if request.method == "POST" and not self._is_as_seen(request, draft):
+            return self._changed(request, draft)
         form = SendForm(request.POST or None, size=size)
         if request.method == "POST" and form.is_valid():
             return self._send(request, draft, form.cleaned_data["at"], size)
-        return self._ask(request, draft, form, gettext("Send"), shown)
+        return self._ask(request, draft, form, gettext("Send"))
 
     def _send(
         self, request: HttpRequest, draft: Broadcast, at: datetime | None, size: int
@@ -123,6 +119,9 @@ class SendingMixin(Base):
             text = gettext("Sent. Audience: %(audience)s, %(size)s.")
         try:
             with transaction.atomic(using=router.db_for_write(Broadcast)):
+                draft = self._locked(draft)
+                if draft.publish_at is None and not self._is_as_seen(request, draft):
+                    return self._changed(request, draft)
                 is_sent = broadcasts.publish(draft, at=at, by=signed_in(request))
                 if is_sent:
                     self.log_change(request, draft, text % words)
@@ -133,6 +132,24 @@ class SendingMixin(Base):
             return self.already_sent(request, draft)
         self.message_user(request, text % words, messages.SUCCESS)
         return HttpResponseRedirect(self.url_to("change", draft))
+
+    def _locked(self, broadcast: Broadcast) -> Broadcast:
+        """Return it as it is now, and stays until the transaction ends."""
+        rows = Broadcast.objects.select_for_update()
+        locked: Broadcast | None = rows.filter(pk=broadcast.pk).first()
+        if locked is None:
+            raise Http404(gettext("There is no such broadcast."))
+        return locked
+
+    def _is_as_seen(self, request: HttpRequest, broadcast: Broadcast) -> bool:
+        """Whether *broadcast* is what the page that was posted has shown."""
+        return request.POST.get("fingerprint") == broadcasts.fingerprint(broadcast)
+
+    def _changed(self, request: HttpRequest, draft: Broadcast) -> HttpResponse:
+        """One writes and another sends: what was looked at is what goes out."""
+        text = gettext("It was changed meanwhile. Look at it again.")
+        self.message_user(request, text, messages.WARNING)
+        return HttpResponseRedirect(self.url_to("send", draft))
 
     def already_sent(self, request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
         """Say by whom, and when, and show what is there."""
@@ -216,7 +233,6 @@ class SendingMixin(Base):
         broadcast: Broadcast,
         form: Form,
         verb: str,
-        fingerprint: str = "",
     ) -> HttpResponse:
         request.current_app = self.admin_site.name
         context = {
@@ -226,7 +242,7 @@ class SendingMixin(Base):
             "opts": self.opts,
             "original": broadcast,
             "form": form,
-            "fingerprint": fingerprint,
+            "fingerprint": broadcasts.fingerprint(broadcast),
             "media": self.media + form.media,
             "reach": reach.of(broadcast),
             "time_zone": timezone.get_current_timezone_name(),

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from notifications import broadcasts, clock
+from notifications.admin import BroadcastAdmin
 from notifications.constants import LARGE_AUDIENCE
 from notifications.forms import FiguresField, SizeForm, is_about
 from notifications.inbox import Inbox
@@ -43,10 +44,13 @@ def filled(**changes):
     }
 
 
-def at(moment):
+def at(moment, name="at"):
     """Return *moment* as the two fields of the admin's forms."""
     local = timezone.localtime(moment)
-    return {"at_0": local.date().isoformat(), "at_1": local.strftime("%H:%M:%S")}
+    return {
+        f"{name}_0": local.date().isoformat(),
+        f"{name}_1": local.strftime("%H:%M:%S"),
+    }
 
 
 def confirmed(draft, moment=None, **changes):
@@ -316,6 +320,26 @@ def test_what_was_looked_at_is_what_goes_out(client, admin, sent):
     assert draft.publish_at is None
 
 
+def test_what_is_changed_while_it_is_counted_does_not_go_out(
+    client, admin, sent, monkeypatch
+):
+    draft = make_draft("staff")
+    seen = confirmed(draft)
+    reached = broadcasts.reached
+
+    def change_and_count(row):
+        Broadcast.objects.filter(pk=draft.pk).update(audience="everyone")
+        return reached(row)
+
+    monkeypatch.setattr(broadcasts, "reached", change_and_count)
+    response = client.post(url_to("send", draft), seen, follow=True)
+
+    assert "It was changed meanwhile." in response.text
+    draft.refresh_from_db()
+    assert draft.publish_at is None
+    assert history(draft) == []
+
+
 def test_enter_in_the_form_saves_and_presses_no_other_button(client, admin):
     for row in (make_draft(), make_sent()):
         text = client.get(url_to("change", row)).text
@@ -328,13 +352,13 @@ def test_a_correction_of_what_was_corrected_meanwhile_changes_nothing(
     client, admin, sent
 ):
     out = make_sent()
-    stamp = str(out.cursor)
+    seen = broadcasts.fingerprint(out)
     broadcasts.correct(Broadcast.objects.get(pk=out.pk), title="First")
     Broadcast.objects.filter(pk=out.pk).update(announced_at=clock.now())
 
     response = client.post(
         f"{url_to('change', out)}?correct=1",
-        {"title": "Second", "stamp": stamp, "_continue": "1"},
+        {"title": "Second", "fingerprint": seen, "_continue": "1"},
         follow=True,
     )
 
@@ -343,13 +367,42 @@ def test_a_correction_of_what_was_corrected_meanwhile_changes_nothing(
     assert out.title == "First"
 
 
+@pytest.mark.parametrize("correcting", ["?correct=1", ""])
+def test_an_expiry_that_was_set_meanwhile_is_not_put_back(
+    correcting, client, admin, sent
+):
+    out = make_sent(expires_at=clock.now() + 10 * 24 * HOUR)
+    seen = broadcasts.fingerprint(out)
+    soon = clock.now() + HOUR
+    broadcasts.change_expiry(Broadcast.objects.get(pk=out.pk), soon)
+
+    response = client.post(
+        url_to("change", out) + correcting,
+        {
+            "title": "Without the typo",
+            **at(out.expires_at, "expires_at"),
+            "fingerprint": seen,
+            "_continue": "1",
+        },
+        follow=True,
+    )
+
+    assert "has changed meanwhile: Sent. Nothing was done." in response.text
+    out.refresh_from_db()
+    assert (out.title, out.expires_at) == ("Maintenance at 8", soon)
+
+
 def test_what_was_recalled_meanwhile_is_said_so_to_who_corrects_it(client, admin, sent):
     out = make_sent()
     broadcasts.recall(Broadcast.objects.get(pk=out.pk))
 
     response = client.post(
         f"{url_to('change', out)}?correct=1",
-        {"title": "Late", "stamp": str(out.cursor), "_continue": "1"},
+        {
+            "title": "Late",
+            "fingerprint": broadcasts.fingerprint(out),
+            "_continue": "1",
+        },
         follow=True,
     )
 
@@ -507,6 +560,7 @@ def test_its_expiry_can_be_changed(client, admin, sent, commit):
             {
                 "expires_at_0": tomorrow.date().isoformat(),
                 "expires_at_1": "12:00",
+                "fingerprint": broadcasts.fingerprint(out),
                 "_continue": "1",
             },
         )
@@ -535,6 +589,7 @@ def test_a_correction_is_published_anew_and_written_down(client, admin, sent, co
                 "category": "general",
                 "expires_at_0": "",
                 "expires_at_1": "",
+                "fingerprint": broadcasts.fingerprint(out),
                 "_continue": "1",
             },
         )
@@ -642,6 +697,31 @@ def test_without_the_permission_to_send_there_is_no_button_and_no_way(
     assert [answer.status_code for answer in answers] == [403] * 4
     assert "recall" not in client.get(url_to("change", out)).text
     act(client, out, "recall")
+    out.refresh_from_db()
+    assert out.expires_at is None
+
+
+def test_who_may_not_look_at_it_gets_no_copy_either(client, clerk):
+    clerk("add_broadcast")
+    out = make_sent(title="Secret")
+
+    response = act(client, out, "duplicate")
+
+    assert "Secret" not in response.text
+    assert [row.pk for row in Broadcast.objects.all()] == [out.pk]
+
+
+def test_who_may_send_others_only_cannot_recall_this_one(client, admin, monkeypatch):
+    out = make_sent()
+    monkeypatch.setattr(
+        BroadcastAdmin,
+        "has_send_permission",
+        lambda self, request, obj=None: obj is None,
+    )
+
+    response = act(client, out, "recall")
+
+    assert response.status_code == 403
     out.refresh_from_db()
     assert out.expires_at is None
 
