@@ -39,4 +39,6 @@ def now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute(_SQL[connection.vendor])
         moment: datetime = cursor.fetchone()[0].replace(tzinfo=UTC)
-    return moment if settings.USE_TZ else timezone.make_naive(moment)
+    if settings.USE_TZ:
+        return moment
+    return timezone.make_naive(moment, timezone.get_default_timezone())

@@ -48,15 +48,31 @@ _LATEST_US: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 def to_microseconds(moment: datetime) -> int:
     """Return *moment* as whole microseconds since 1970-01-01 UTC."""
-    if timezone.is_naive(moment):  # USE_TZ = False: the project's local time
-        moment = timezone.make_aware(moment)
-    return (moment - _EPOCH) // _MICROSECOND
+    return (_aware(moment) - _EPOCH) // _MICROSECOND
 
 
 def from_microseconds(microseconds: int) -> datetime:
     """Return the moment as the ORM would: aware where ``USE_TZ`` is on."""
     moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment if settings.USE_TZ else timezone.make_naive(moment)
+    if settings.USE_TZ:
+        return moment
+    return timezone.make_naive(moment, timezone.get_default_timezone())
+
+
+def to_iso(moment: datetime) -> str:
+    """
+    Return *moment* in ISO 8601, with its offset in any case.
+
+    Without one a browser would take it for a moment in its own time zone.
+    """
+    return _aware(moment).isoformat()
+
+
+def _aware(moment: datetime) -> datetime:
+    if timezone.is_aware(moment):
+        return moment
+    # USE_TZ = False: in the site's time zone, whichever is active just now.
+    return timezone.make_aware(moment, timezone.get_default_timezone())
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .conf import conf
 from .constants import Level
-from .events import NOTIFICATION, Cursor, Event, to_microseconds
+from .events import NOTIFICATION, Cursor, Event, to_iso, to_microseconds
 from .models import Notification
 
 Payload = dict[str, Any]
@@ -71,4 +71,4 @@ def item(notification: Notification) -> Payload:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+    return to_iso(moment) if moment else None

@@ -26,6 +26,18 @@ def test_the_time_is_naive_and_local_without_time_zone_support(settings):
 
 
 @pytest.mark.postgres
+def test_without_time_zone_support_the_time_is_the_sites_whichever_zone_is_active(
+    settings,
+):
+    settings.USE_TZ = False
+
+    with timezone.override("Asia/Tokyo"):
+        now = clock.now()
+
+    assert abs(now - timezone.now()) < timedelta(seconds=5)
+
+
+@pytest.mark.postgres
 def test_the_time_goes_on_within_a_transaction():
     with transaction.atomic():
         first = clock.now()

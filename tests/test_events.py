@@ -3,6 +3,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from notifications.events import (
     Event,
     check_name,
     from_microseconds,
+    to_iso,
     to_microseconds,
 )
 from notifications.exceptions import InvalidCursor, InvalidEvent
@@ -197,3 +199,33 @@ def test_microseconds_are_the_same_without_time_zone_support(settings):
 
     assert naive == datetime(2026, 1, 2, 4, 4, 5, 123456)
     assert to_microseconds(naive) == expected
+
+
+def test_without_time_zone_support_moments_are_the_sites_whichever_zone_is_active(
+    settings,
+):
+    settings.USE_TZ = False
+    naive = datetime(2026, 1, 2, 4, 4, 5)
+    expected = to_microseconds(naive)
+
+    with django_timezone.override("Asia/Tokyo"):
+        assert to_microseconds(naive) == expected
+        assert from_microseconds(expected) == naive
+        assert to_iso(naive) == "2026-01-02T04:04:05+01:00"
+
+
+@pytest.mark.parametrize(
+    ("naive", "text"),
+    [
+        (datetime(2026, 7, 1, 8, 0, 0, 5), "2026-07-01T08:00:00.000005+02:00"),
+        (datetime(2026, 3, 29, 2, 30), "2026-03-29T02:30:00+01:00"),
+        (datetime(2026, 10, 25, 2, 30), "2026-10-25T02:30:00+02:00"),
+        (datetime(2026, 10, 25, 2, 30, fold=1), "2026-10-25T02:30:00+01:00"),
+        (datetime.max, "9999-12-31T23:59:59.999999+01:00"),
+    ],
+    ids=["summer", "never was", "was twice", "the second time", "for good"],
+)
+def test_a_moment_is_written_with_an_offset_though_it_has_none(naive, text, settings):
+    settings.USE_TZ = False
+
+    assert to_iso(naive) == text

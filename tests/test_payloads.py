@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 
 import pytest
 from django.utils import timezone
@@ -34,6 +35,23 @@ def test_the_payload_is_json_and_tells_what_is_shown(ada):
         "publish_at": row.publish_at.isoformat(),
         "expires_at": row.expires_at.isoformat(),
     }
+
+
+def test_the_payload_has_moments_with_an_offset_without_time_zone_support(
+    ada, settings
+):
+    settings.USE_TZ = False
+    row = make_notification(
+        ada,
+        publish_at=datetime(2026, 1, 2, 8, 0),
+        expires_at=datetime(2036, 7, 1, 8, 0),
+    )
+    row.refresh_from_db()
+
+    found = payload(row)
+
+    assert found["publish_at"] == "2026-01-02T08:00:00+01:00"
+    assert found["expires_at"] == "2036-07-01T08:00:00+02:00"
 
 
 def test_the_payload_tells_neither_for_whom_nor_who_else_it_is_for(ada):

@@ -7,8 +7,8 @@ Nothing is rendered for anonymous visitors, so the tags are safe in a base templ
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any, NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple, cast
 
 import django
 from django import template
@@ -23,7 +23,7 @@ from django.utils.translation import gettext, ngettext_lazy
 from notifications import categories, clock
 from notifications.conf import conf
 from notifications.constants import BADGE_LIMIT, COUNT_LIMIT, Placement
-from notifications.events import Cursor
+from notifications.events import Cursor, to_iso
 from notifications.filters import Filter
 from notifications.inbox import MOST_BANNERS, Counts, Inbox, Page
 from notifications.models import Notification
@@ -83,7 +83,7 @@ def notification_bell(
         "counts": counts,
         "badge": getattr(counts, conf.BADGE_COUNTS),
         "badge_counts": conf.BADGE_COUNTS,
-        "rows": _rows(page),
+        "rows": _rows(page, shared["now"]),
         "next": page.next,
         "panel_size": PANEL_SIZE,
         "where": Filter(),
@@ -180,7 +180,7 @@ def notification_list(
     page = page or inbox.page(PAGE_SIZE, where=where)
     return shared | {
         "cursor": cursor or shared["cursor"],
-        "rows": _rows(page),
+        "rows": _rows(page, shared["now"]),
         "next": page.next,
         "counts": counts or inbox.counts(),
         "where": where,
@@ -188,6 +188,12 @@ def notification_list(
         "live": live,
         "bulk": bulk,
     }
+
+
+@register.filter
+def notification_moment(moment: datetime | None) -> str:
+    """Return *moment* as payloads have it, for scripts; nothing for a blank row."""
+    return to_iso(moment) if moment else ""
 
 
 class Row(NamedTuple):
@@ -226,14 +232,19 @@ def _exists(name: str) -> bool:
     return True
 
 
-def _rows(page: Page) -> list[Row]:
-    today = timezone.localdate()
+def _rows(page: Page, now: datetime) -> list[Row]:
+    today = _date(now)
     rows, last = [], None
     for notification in page.items:
-        day = timezone.localdate(notification.publish_at)
+        day = _date(cast(datetime, notification.publish_at))
         rows.append(Row(notification, "" if day == last else _day(day, today)))
         last = day
     return rows
+
+
+def _date(moment: datetime) -> date:
+    """Return the date of *moment* as pages show it."""
+    return (timezone.localtime(moment) if timezone.is_aware(moment) else moment).date()
 
 
 def _day(day: date, today: date) -> str:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from notifications import broadcasts, clock
 from notifications.admin import BroadcastAdmin
+from notifications.broadcasts import Status
 from notifications.constants import LARGE_AUDIENCE
 from notifications.forms import FiguresField, SizeForm, is_about
 from notifications.inbox import Inbox
@@ -625,6 +626,23 @@ def test_a_duplicate_is_a_draft_of_ones_own(client, admin, sent):
     assert response.request["PATH_INFO"] == url_to("change", draft)
     assert (draft.publish_at, draft.body) == (None, "All of it")
     assert draft.created_by == admin
+
+
+def test_what_has_a_long_id_is_recalled_by_its_own_page(client, admin, sent, settings):
+    settings.USE_THOUSAND_SEPARATOR = True
+    out = make_sent(id=1234567)
+    html = client.get(url_to("change", out)).text
+
+    grouped = re.findall(r'[\w-]+="[^"]*\d,\d{3}[^"]*"', html)
+    [selected] = re.findall(r'name="_selected_action" value="([^"]*)"', html)
+    client.post(
+        url_to("change", out),
+        {"CHANGE_FORM-action": "recall", "_selected_action": selected},
+    )
+
+    assert grouped == []
+    out.refresh_from_db()
+    assert broadcasts.status(out, clock.now()) == Status.OVER
 
 
 def test_what_is_shown_is_not_deleted_but_recalled(client, admin):

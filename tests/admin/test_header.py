@@ -1,5 +1,8 @@
 """The bell in the admin's header, and where there is none."""
 
+import re
+from datetime import datetime
+
 import pytest
 from django.conf import settings as project
 from django.contrib import admin
@@ -46,6 +49,24 @@ def test_a_popup_has_no_bell(boss, client):
 
     assert BELL in client.get(address).text
     assert BELL not in client.get(address, {"_popup": 1}).text
+
+
+@pytest.mark.parametrize("model", ["notification", "broadcast"])
+def test_pages_open_without_time_zone_support(model, boss, client, settings):
+    settings.USE_TZ = False
+    row = make_notification(boss if model == "notification" else "everyone")
+    pages = f"admin:live_notifications_{model}_"
+
+    responses = [
+        client.get(reverse(f"{pages}changelist")),
+        client.get(reverse(f"{pages}change", args=[row.pk])),
+    ]
+
+    for response in responses:
+        assert response.status_code == 200
+        moments = re.findall(r'(?:datetime|data-publish-at)="([^"]+)"', response.text)
+        assert moments
+        assert all(datetime.fromisoformat(moment).tzinfo for moment in moments)
 
 
 def test_who_is_not_signed_in_sees_no_bell(boss, client):

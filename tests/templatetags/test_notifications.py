@@ -1,5 +1,5 @@
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group
@@ -7,10 +7,14 @@ from django.core.management import call_command
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 
+from notifications import clock
 from notifications.constants import Level
 from notifications.events import Cursor
 from notifications.inbox import Inbox
+from notifications.payloads import payload
+from notifications.templatetags import notifications as tags
 from tests.factories import make_notification, make_notifications
 
 
@@ -26,6 +30,8 @@ def render():
 
     return render
 
+
+DAY = timedelta(days=1)
 
 BELL = "{% notification_bell %}"
 LIST = "{% notification_list %}"
@@ -234,6 +240,69 @@ def test_a_bell_says_whether_the_title_counts(ada, render, arguments, is_counted
     html = render(f"{{% notification_bell {arguments} %}}", ada)
 
     assert ("data-title" in html) is is_counted
+
+
+@pytest.mark.parametrize("has_zones", [True, False])
+@pytest.mark.parametrize("source", [BELL, LIST, BANNER])
+def test_moments_are_written_as_in_the_payload_with_time_zone_support_or_not(
+    source, has_zones, ada, render, settings
+):
+    settings.USE_TZ = has_zones
+    ada.refresh_from_db()  # when they joined has a zone, or has none
+    row = make_notification("everyone", placement="banner")
+    row.refresh_from_db()
+
+    html = render(source, ada)
+
+    moments = set(re.findall(r'(?:datetime|data-publish-at)="([^"]+)"', html))
+    assert moments == {payload(row)["publish_at"]}
+    assert datetime.fromisoformat(moments.pop()).tzinfo
+
+
+def days(html):
+    return re.findall(r'data-slot="day">([^<]+)<', html)
+
+
+def test_rows_have_their_day_without_time_zone_support(ada, render, settings):
+    settings.USE_TZ = False
+    ada.refresh_from_db()
+    noon = clock.now().replace(hour=12) - timedelta(days=2)
+    for moment in (clock.now(), noon + DAY, noon, noon - DAY):
+        make_notification(ada, publish_at=moment)
+
+    html = render(LIST, ada)
+
+    assert days(html) == [
+        "Today",
+        "Yesterday",
+        date_format(noon),
+        date_format(noon - DAY),
+    ]
+
+
+def test_a_day_begins_when_it_does_where_the_site_is(ada, render):
+    make_notification(ada, publish_at=datetime(2026, 1, 2, 23, 30, tzinfo=UTC))
+
+    assert days(render(LIST, ada)) == [date_format(datetime(2026, 1, 3))]
+
+
+GROUPED = re.compile(r'[\w-]+="[^"]*\d,\d{3}[^"]*"')
+
+
+@pytest.mark.parametrize("source", [BELL, LIST, TOASTS, BANNER, STREAM])
+def test_no_number_in_an_attribute_is_grouped(
+    source, ada, render, settings, monkeypatch
+):
+    settings.USE_THOUSAND_SEPARATOR = True
+    for limit in ("PANEL_SIZE", "BADGE_LIMIT", "MOST_BANNERS"):
+        monkeypatch.setattr(tags, limit, 1000)
+    make_notifications(ada, 1000)
+    make_notification("everyone", placement="banner", id=1234567)
+
+    html = render(source + "{{ 1234567 }}", ada)
+
+    assert "1,234,567" in html  # what nobody forbids is
+    assert GROUPED.findall(html) == []
 
 
 def test_buttons_lead_back_to_the_page(ada, render):
