@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import ManyToManyRawIdWidget
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -23,13 +25,15 @@ from notifications.forms import BroadcastForm, CorrectionForm, ExpiryForm
 from notifications.models import Broadcast
 from notifications.views.answers import signed_in
 
-from . import reach, sending
+from . import deletion, reach, sending
 from .actions import FIELD, IS_NATIVE, ActionsMixin
 from .preview import preview
 from .sending import SendingMixin
 
 CONTENT = ("title", "body", "url", "level", "category")
 SENT = ("publish_at", "announced_at", "created_by", "published_by")
+# Each of whom is a field of the form that is posted; Django takes 1,000 fields.
+MOST_SEARCHED: Final = 500
 
 
 class AlreadySent(Exception):
@@ -38,6 +42,14 @@ class AlreadySent(Exception):
 
 class Changed(Exception):
     """Somebody else was faster: what was to be changed is not shown any more."""
+
+
+class IdsWidget(ManyToManyRawIdWidget):
+    """The ids of users in one text field, however many they are."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        # The page may be of when they were few, each with a field of their own.
+        return [pk for text in data.getlist(name) for pk in text.split(",") if pk]
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -62,7 +74,7 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
     place of the app's own.
     """
 
-    form = BroadcastForm
+    form: Any = BroadcastForm
     list_display = ("title", "audience_label", "status", "level", "publish_at")
     list_filter = (StatusFilter, "level", "category", "audience", "publish_at")
     search_fields = ("title", "body")
@@ -77,13 +89,28 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
 
     # What it shows
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changelist = super().get_changelist_instance(request)
+        self._ask_the_clock_once(changelist.result_list)
+        labels = dict(audiences.choices())
+        for row in changelist.result_list:
+            vars(row)["label_when_asked"] = labels.get(row.audience, row.audience)
+        return changelist
+
+    def _ask_the_clock_once(self, rows: Iterable[Broadcast]) -> None:
+        """Let _status() know, which would ask it for each of *rows*."""
+        now = clock.now()
+        for row in rows:
+            vars(row).setdefault("status_when_asked", broadcasts.status(row, now))
+
     @admin.display(description=_("Audience"), ordering="audience")
     def audience_label(self, broadcast: Broadcast) -> str:
-        return reach.label(broadcast.audience)
+        label = vars(broadcast).get("label_when_asked")
+        return str(label or reach.label(broadcast.audience))
 
     @admin.display(description=_("Status"), ordering="publish_at")
     def status(self, broadcast: Broadcast) -> str:
-        status = broadcasts.status(broadcast, clock.now())
+        status = self._status(broadcast)
         return format_html(
             '<span class="notification-status" data-status="{}">{}</span>',
             status.value,
@@ -117,6 +144,9 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
             kwargs["form"] = CorrectionForm
         elif self._status(obj) != Status.DRAFT:
             kwargs["form"] = ExpiryForm
+        elif self._has_many_users(obj):
+            widgets = self.form._meta.widgets or {}
+            kwargs["widgets"] = {**widgets, "users": self._ids_widget()}
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(
@@ -157,15 +187,24 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> Any:
         if not self._users_can_be_searched():
-            # Ids in a text field: a list of a million users would not load.
-            kwargs["widget"] = ManyToManyRawIdWidget(
-                db_field.remote_field, self.admin_site
-            )
+            # A list of a million users to choose from would not load.
+            kwargs["widget"] = self._ids_widget()
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def _users_can_be_searched(self) -> bool:
         users = self.admin_site._registry.get(get_user_model())
         return bool(users and users.search_fields)
+
+    def _has_many_users(self, draft: Broadcast | None) -> bool:
+        return (
+            draft is not None
+            and draft.audience == audiences.USERS
+            and draft.users.count() > MOST_SEARCHED
+        )
+
+    def _ids_widget(self) -> IdsWidget:
+        relation: Any = self.opts.get_field("users").remote_field
+        return IdsWidget(relation, self.admin_site)
 
     # Who may
 
@@ -187,6 +226,13 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
         if obj is not None and self._status(obj) in {Status.SCHEDULED, Status.SENT}:
             return False
         return super().has_delete_permission(request, obj)
+
+    def get_deleted_objects(
+        self, objs: Sequence[Broadcast] | QuerySet[Broadcast], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        rows = list(objs)
+        self._ask_the_clock_once(rows)
+        return deletion.get_deleted_objects(rows, request, self.admin_site)
 
     # What happens
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
+from django.forms.utils import from_current_timezone
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -77,8 +79,14 @@ def _moment(text: str) -> datetime:
         moment = None
     if moment is None:
         raise ArgumentTypeError(f"{text!r} is not a moment such as 2030-01-31T18:00.")
-    if settings.USE_TZ and timezone.is_naive(moment):
-        return timezone.make_aware(moment)
     if not settings.USE_TZ and timezone.is_aware(moment):
         return timezone.make_naive(moment)
-    return moment
+    try:
+        # As the fields of forms: an hour that a change of the clock left out, or
+        # that there is twice, is none.
+        aware: datetime = from_current_timezone(moment)
+    except ValidationError as error:
+        raise ArgumentTypeError(
+            f"{' '.join(error.messages)} Give its offset from UTC, as in {text}+01:00."
+        ) from None
+    return aware

@@ -4,6 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from notifications import clock
 from notifications.constants import Level
 from notifications.models import Notification
 from tests.factories import make_notification
@@ -111,6 +112,38 @@ def test_broadcast_refuses_what_the_admins_form_refuses(db, options, message):
         call_command("broadcast", "Hello", *options)
 
     assert stored() == []
+
+
+@pytest.mark.parametrize("expiry", [[], ["--expires-at=2020-02-01T12:00"]])
+def test_broadcast_is_not_dated_back(ada, expiry):
+    message = r"2020-01-01T12:00:00\+01:00, which lies in the past.* to publish now"
+
+    with pytest.raises(CommandError, match=message):
+        call_command("broadcast", "Hello", "--publish-at=2020-01-01T12:00", *expiry)
+
+    assert stored() == []
+
+
+def test_broadcast_takes_a_moment_to_come_by_the_databases_clock(ada, monkeypatch):
+    now = timezone.now()
+    monkeypatch.setattr(clock, "now", lambda: now - DAY)
+
+    call_command("broadcast", "Hello", f"--publish-at={now.isoformat()}")
+    with pytest.raises(CommandError, match="lies in the past"):
+        call_command("broadcast", "Hello", f"--publish-at={(now - DAY).isoformat()}")
+
+    assert [row.publish_at for row in Notification.objects.all()] == [now]
+
+
+@pytest.mark.parametrize("option", ["--publish-at", "--expires-at"])
+@pytest.mark.parametrize("moment", ["2030-03-31T02:30", "2030-10-27T02:30"])
+def test_broadcast_asks_which_hour_is_meant_when_clocks_change(ada, option, moment):
+    with pytest.raises(CommandError, match="Give its offset"):
+        call_command("broadcast", "Hello", f"{option}={moment}")
+    assert stored() == []
+
+    call_command("broadcast", "Hello", f"{option}={moment}+01:00")
+    assert len(stored()) == 1
 
 
 def test_broadcast_to_more_than_ten_thousand_is_told_how_many(ada, monkeypatch, capsys):

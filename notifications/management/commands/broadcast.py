@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notifications import audiences
+from notifications import audiences, clock
 from notifications.api import broadcast
 from notifications.broadcasts import members
 from notifications.constants import LARGE_AUDIENCE, Placement
@@ -64,6 +65,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         audience, users = options["audience"], options["users"]
         chosen = [find_user(name) for name in users] or None
+        _check_moment(options["publish_at"])
         try:
             size = members(audience, [user.pk for user in chosen or []]).count()
             self._check_size(size, options["size"])
@@ -89,6 +91,15 @@ class Command(BaseCommand):
             raise CommandError(
                 f"This reaches {size} users{said}. If that is right, add --size {size}."
             )
+
+
+def _check_moment(publish_at: datetime | None) -> None:
+    if publish_at is not None and publish_at <= (now := clock.now()):
+        raise CommandError(
+            f"--publish-at is {publish_at.isoformat()}, which lies in the past: it is "
+            f"{now.isoformat(timespec='seconds')}. Give a moment to come, or leave "
+            "it out to publish now."
+        )
 
 
 def _translations(text: str) -> Any:
