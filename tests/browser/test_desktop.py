@@ -192,6 +192,18 @@ def test_what_is_read_elsewhere_is_taken_back(ada, open_tab):
     eventually(lambda: page.evaluate("made[0].isClosed"))
 
 
+def test_what_is_marked_with_all_others_elsewhere_is_taken_back(ada, open_tab):
+    page = open_tab()
+    turn(page, on=True)
+    look_away_from(page)
+    notify(ada, "Read me")
+    eventually(lambda: made(page) == ["Read me"])
+
+    Inbox(ada).mark_all_read()
+
+    eventually(lambda: page.evaluate("made[0].isClosed"))
+
+
 @pytest.mark.parametrize(
     "script",
     [

@@ -185,6 +185,62 @@ def test_newest_ones_that_cannot_be_read_again_can_be_tried_again(ada, inbox):
     expect(listed).to_be_focused()
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_what_arrives_while_a_reset_is_answered_stays_and_hides_no_gap(
+    ada, inbox, is_answered
+):
+    """Whether the newest page was read before it came, or after."""
+    make_notification(ada, "Old", age=90 * MINUTE)
+    page, rows = inbox()
+    for number in range(25):
+        make_notification(ada, f"Number {number}", age=(60 - number) * MINUTE)
+    asked = []
+
+    def hold(route):
+        asked.append((route, route.fetch() if is_answered else None))
+
+    page.route("**/api/notifications/*", hold, times=1)
+    page.evaluate("document.dispatchEvent(new Event('notifications:refetch'))")
+    eventually(lambda: page.evaluate("true") and asked)
+    notify(ada, "Meanwhile")
+    expect(rows).to_have_count(2)
+
+    [(route, answer)] = asked
+    route.fulfill(response=answer or route.fetch())
+
+    listed = rows.locator("[data-slot=title]")
+    expected = ["Meanwhile", *[f"Number {number}" for number in range(24, -1, -1)]]
+    expect(listed).to_have_text(expected[: 21 if is_answered else 20])
+    page.locator("main").get_by_role("link", name="Older notifications").click()
+    expect(listed).to_have_text([*expected, "Old"])
+
+
+def test_when_all_that_is_listed_is_archived_older_ones_follow(ada, inbox):
+    for number in range(22):
+        make_notification(ada, f"Number {number}", age=(60 - number) * MINUTE)
+    page, rows = inbox()
+    expect(rows).to_have_count(20)
+    main = page.locator("main")
+    asked = []
+    # The first; the panel, which is emptied too, asks after it.
+    page.route("**/api/notifications/*", lambda route: asked.append(route), times=1)
+
+    page.get_by_role("checkbox", name="Select all").check()
+    bulk = page.get_by_role("group", name="Selected notifications")
+    bulk.get_by_role("button", name="Archive").click()
+    eventually(lambda: page.evaluate("true") and asked)
+    expect(rows).to_have_count(0)
+    expect(main.locator("[data-empty]")).to_be_hidden()
+    asked.pop().continue_()
+
+    expect(rows.locator("[data-slot=title]")).to_have_text(["Number 1", "Number 0"])
+    expect(main.get_by_role("link", name="Older notifications")).to_be_hidden()
+    expect(main.get_by_role("list")).to_be_focused()
+    page.get_by_role("checkbox", name="Select all").check()
+    bulk.get_by_role("button", name="Archive").click()
+    expect(main.locator("[data-empty]")).to_be_visible()
+
+
 def test_nothing_moves_under_somebody_who_reads_further_down(ada, inbox):
     """Check 18."""
     for number in range(20):
@@ -204,6 +260,23 @@ def test_nothing_moves_under_somebody_who_reads_further_down(ada, inbox):
     expect(rows.locator("[data-slot=title]").first).to_have_text("Two")
     expect(rows.first).to_be_in_viewport()
     expect(pill).to_be_hidden()
+
+
+def test_what_waits_to_be_let_in_is_read_if_all_were_marked_elsewhere(ada, inbox):
+    for number in range(20):
+        make_notification(ada, f"Number {number}")
+    page, rows = inbox()
+    rows.last.scroll_into_view_if_needed()
+    notify(ada, "Waiting")
+    pill = page.locator("main [data-pill]")
+    expect(pill).to_have_text("1 new")
+
+    Inbox(ada).mark_all_read()
+    expect(rows.last).to_have_attribute("data-read", "")
+    pill.click()
+
+    expect(rows.first).to_contain_text("Waiting")
+    expect(rows.first).to_have_attribute("data-read", "")
 
 
 def test_ticked_ones_are_marked_and_archived_together(ada, inbox):

@@ -1,17 +1,21 @@
 """Everything can be done without a mouse, and the focus is never lost."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
 
 from notifications.api import notify
 from notifications.constants import Level
 from notifications.inbox import Inbox
-from tests.factories import make_notification
+from tests.factories import make_notification, make_notifications
 from tests.waiting import eventually
 
 from .pages import bell, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
+
+HOUR = timedelta(hours=1)
 
 # What has the focus: its name, and which row or toast it is in.
 FOCUS = """() => {
@@ -140,6 +144,61 @@ def test_the_focus_stays_in_the_list_whatever_leaves_it(ada, three, open_page):
     row["Third"].get_by_role("link").press("e")
     expect(row["Third"]).to_have_count(0)
     expect(rows).to_be_focused()
+
+
+def test_the_focus_stays_in_a_full_panel_when_its_row_is_pushed_out(ada, open_page):
+    make_notifications(ada, 10)
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    bell(page, "Notifications, 10 unread").click()
+    rows = page.get_by_role("dialog").locator("[data-rows] [data-notification]")
+    # Where the panel is scrolled, what arrives waits.
+    archive = rows.last.get_by_role("button", name="Archive")
+    archive.evaluate("button => button.focus({ preventScroll: true })")
+
+    notify(ada, "Fresh")
+
+    expect(rows.first).to_contain_text("Fresh")
+    expect(rows).to_have_count(10)
+    expect(rows.last.get_by_role("button", name="Mark as read")).to_be_focused()
+
+
+def test_the_focus_stays_in_the_list_when_all_of_it_goes(ada, open_page):
+    """After a reset, and when somebody signs out in another tab."""
+    make_notification(ada, "Old", age=2 * HOUR, url="/users/")
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+    rows = page.locator("main [data-rows]")
+    for _ in range(25):
+        make_notification(ada, "Missed", age=HOUR)
+
+    rows.get_by_role("link", name="Old").focus()
+    page.evaluate("document.dispatchEvent(new Event('notifications:refetch'))")
+    expect(rows.locator("[data-notification]").first).to_contain_text("Missed")
+    expect(rows).to_be_focused()
+
+    rows.get_by_role("button", name="Archive").first.focus()
+    page.evaluate(
+        """() => document.body.dispatchEvent(new CustomEvent(
+            "notifications:connection",
+            { bubbles: true, detail: { status: "signed-out" } }
+        ))"""
+    )
+    expect(rows.locator("[data-notification]")).to_have_count(0)
+    expect(rows).to_be_focused()
+
+
+def test_the_focus_stays_in_a_row_that_is_read_elsewhere(ada, open_page):
+    row = make_notification(ada)
+    page = open_page(ada, "/notifications/")
+    wait_for_status(page, "open")
+    main = page.locator("main")
+    main.get_by_role("button", name="Mark as read").focus()
+
+    Inbox(ada).mark_read([row.pk])
+    expect(main.get_by_role("button", name="Mark as unread")).to_be_focused()
+    Inbox(ada).mark_unread([row.pk])
+    expect(main.get_by_role("button", name="Mark as read")).to_be_focused()
 
 
 def test_no_key_does_anything_outside_of_rows_or_where_keys_are_off(

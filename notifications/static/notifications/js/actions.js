@@ -54,13 +54,7 @@ function meant(list, button) {
 /** Mark *rows*; return how to take that back. */
 function mark(list, rows, action) {
   const isRead = action === "read";
-  const { activeElement: focused } = document;
   for (const row of rows) list.mark(row, isRead);
-  // The button that was pressed gives way to its opposite.
-  if (focused.closest("[data-action][hidden]")) {
-    const row = focused.closest("[data-notification]");
-    row.querySelector("[data-action]:not([hidden])")?.focus();
-  }
   return () => {
     for (const row of rows) list.mark(row, !isRead);
   };
@@ -166,9 +160,16 @@ function open(event) {
   act(list, "read", [row], { name: "only", url, data, isQuiet: true });
 }
 
-document.addEventListener("submit", (event) => {
-  if (press(event.submitter)) event.preventDefault();
-});
+// Before any listener on the form itself: htmx's, where it is boosted, would post too.
+document.addEventListener(
+  "submit",
+  (event) => {
+    if (!press(event.submitter)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  },
+  { capture: true },
+);
 document.addEventListener("click", ({ target }) => {
   press(target.closest("button[type=button][data-action]")); // of a row that was cloned
 });

@@ -49,7 +49,9 @@ class NotificationBanners extends HTMLElement {
       if (status === "signed-out") this.#rows.replaceChildren();
       this.#settle();
     });
-    this.addEventListener("submit", (event) => this.#close(event), { signal });
+    // Before any listener on the form: htmx's, where it is boosted, would post too.
+    const first = { signal, capture: true };
+    this.addEventListener("submit", (event) => this.#close(event), first);
     this.addEventListener("click", (event) => this.#open(event), { signal });
     this.addEventListener("auxclick", (event) => this.#open(event), { signal });
   }
@@ -166,6 +168,7 @@ class NotificationBanners extends HTMLElement {
   /** Take it down at once, ask the server, and put it up again if that fails. */
   async #close(event) {
     event.preventDefault();
+    event.stopPropagation();
     const form = event.target;
     const banner = form.closest("[data-notification]");
     const id = Number(banner.dataset.notification);

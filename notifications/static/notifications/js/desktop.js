@@ -107,8 +107,12 @@ class NotificationDesktop extends HTMLElement {
     const hear = (target, name, react) =>
       target.addEventListener(name, react, { signal: this.#listening.signal });
     hear(document, "notifications:received", ({ detail }) => this.#receive(detail));
-    hear(document, "notifications:state", ({ detail: { read, archived } }) =>
-      this.#withdraw([...(read ?? []), ...(archived ?? [])]),
+    hear(document, "notifications:state", ({ detail: { read, archived, upto } }) =>
+      this.#withdraw([
+        ...(read ?? []),
+        ...(archived ?? []),
+        ...(upto ? this.#shownUpTo(upto) : []),
+      ]),
     );
     hear(document, "notifications:removed", ({ detail: { ids } }) =>
       this.#withdraw(ids),
@@ -180,7 +184,7 @@ class NotificationDesktop extends HTMLElement {
     this.#tell(notification);
   }
 
-  #tell({ id, title, body, url, translations }) {
+  #tell({ id, at, title, body, url, translations }) {
     const now = Date.now();
     this.#recent = this.#recent.filter((at) => now - at < BURST_MS);
     this.#recent.push(now);
@@ -192,7 +196,8 @@ class NotificationDesktop extends HTMLElement {
     }
     const language = this.lang.toLowerCase();
     const words = translations?.[language] ?? translations?.[language.split("-")[0]];
-    const options = { tag: `notification-${id}`, body: words?.body || body };
+    const tag = `notification-${id}`;
+    const options = { tag, body: words?.body || body, data: at };
     this.#show(words?.title || title, options, url, id);
   }
 
@@ -218,6 +223,14 @@ class NotificationDesktop extends HTMLElement {
         if (opened) opened.opener = null;
       }
     };
+  }
+
+  /** Return the ids of what is shown and was announced up to *bound*, a cursor. */
+  #shownUpTo(bound) {
+    const [lastAt, lastId] = bound.split("-").map(Number);
+    return [...this.#shown]
+      .filter(([id, { data: at }]) => at < lastAt || (at === lastAt && id <= lastId))
+      .map(([id]) => id);
   }
 
   /** Take back what was read, put away or recalled. */

@@ -47,6 +47,7 @@ class NotificationList extends HTMLElement {
   #isSignedOut = false;
   #stateOf = new WeakMap(); // row → as_of of the newest state it was given
   #latest = 0; // when the latest of what arrived was announced, in microseconds
+  #arrived = null; // ids of what was put since the newest page was asked for
 
   connectedCallback() {
     this.#listening = new AbortController();
@@ -63,6 +64,9 @@ class NotificationList extends HTMLElement {
       document.addEventListener(`notifications:${name}`, listen, { signal });
     };
     hear("received", (notification) => this.#receive(notification));
+    hear("loading", () => {
+      this.#arrived ??= new Set();
+    });
     hear("page", (page) => this.#replace(page));
     hear("state", (state) => this.#follow(state));
     hear("removed", ({ ids }) => {
@@ -111,6 +115,7 @@ class NotificationList extends HTMLElement {
     if (old && (at ?? 0) <= parse(old.dataset.cursor || "0-0")[0]) return;
     if (!old && !this.#belongs(notification)) return;
     this.add(notification, old);
+    if (!old) this.#arrived?.add(id);
     const upto = this.querySelector("[name=upto]");
     const { cursor } = this.row(id).dataset;
     if (at && !isUpTo(cursor, upto.value)) upto.value = cursor;
@@ -141,9 +146,10 @@ class NotificationList extends HTMLElement {
   /** Take *rows* away; the focus, if it was in one, goes to what follows. */
   take(rows) {
     const all = this.rows;
+    const going = new Set(rows);
     const place = all.findIndex((row) => row.contains(document.activeElement));
-    const hadFocus = rows.includes(all[place]);
-    const stays = (row) => !rows.includes(row);
+    const hadFocus = going.has(all[place]);
+    const stays = (row) => !going.has(row);
     const next = all.slice(place).find(stays) ?? all.slice(0, place).findLast(stays);
     for (const row of rows) row.remove();
     if (!hadFocus) return;
@@ -152,6 +158,7 @@ class NotificationList extends HTMLElement {
   }
 
   mark(row, isRead) {
+    const { activeElement: focused } = document;
     row.toggleAttribute("data-read", isRead);
     const mark = row.querySelector('[data-slot="unread"]');
     if (mark) mark.hidden = isRead;
@@ -160,6 +167,9 @@ class NotificationList extends HTMLElement {
       if (action === "read") button.hidden = isRead;
       else if (action === "unread") button.hidden = !isRead;
     }
+    // The button that has the focus gives way to its opposite.
+    if (!focused?.hidden || !row.contains(focused)) return;
+    row.querySelector("[data-action]:not([hidden])")?.focus({ preventScroll: true });
   }
 
   /** Have the link to older ones go on from *next*, a cursor; hide it without one. */
@@ -169,6 +179,7 @@ class NotificationList extends HTMLElement {
     if (next) url.searchParams.set("before", next);
     more.search = url.search;
     more.hidden = !next;
+    this.#show();
   }
 
   /** Say *problem*, and offer to have *what* again: "older" ones, or the "newest". */
@@ -185,7 +196,8 @@ class NotificationList extends HTMLElement {
   #receive(notification) {
     this.#latest = Math.max(this.#latest, notification.at ?? 0);
     this.dataset.unseen = Number(this.dataset.unseen) + 1;
-    if (!notification.replaces) this.dataset.unread = Number(this.dataset.unread) + 1;
+    const isUnread = !notification.replaces && !notification.read;
+    if (isUnread) this.dataset.unread = Number(this.dataset.unread) + 1;
     const isHere = this.row(notification.id) !== undefined;
     const isNew = !isHere && this.#belongs(notification);
     if (isHere || (isNew && this.#emit("arriving", notification)))
@@ -202,9 +214,13 @@ class NotificationList extends HTMLElement {
   /** Show the newest page as it was read again; keep older rows if they adjoin. */
   #replace({ notifications, next }) {
     if (!("live" in this.dataset)) return;
-    const adjoins = notifications.some(({ id }) => this.row(id));
+    // Between what arrived since it was asked for and the rest there may be a gap.
+    const isOld = (row) => !this.#arrived?.has(Number(row.dataset.notification));
+    const old = this.rows.filter(isOld);
+    this.#arrived = null;
+    const adjoins = notifications.some(({ id }) => old.includes(this.row(id)));
     if (!adjoins && next && this.dataset.view === "all" && !this.dataset.category) {
-      this.#rows.replaceChildren();
+      this.take(old);
       this.goOnFrom(next);
     }
     for (const notification of notifications) this.put(notification);
@@ -242,7 +258,7 @@ class NotificationList extends HTMLElement {
   }
 
   #signOut() {
-    this.#rows.replaceChildren();
+    this.take(this.rows);
     this.goOnFrom(null);
     this.dataset.unread = 0;
     this.#show();
@@ -304,7 +320,8 @@ class NotificationList extends HTMLElement {
 
   #show() {
     const isEmpty = !this.#rows.children.length && !this.#isSignedOut;
-    this.querySelector("[data-empty]").hidden = !isEmpty;
+    const hasMore = this.querySelector("[data-more]:not([hidden])") !== null;
+    this.querySelector("[data-empty]").hidden = !isEmpty || hasMore;
     const all = this.querySelector("[data-all]");
     if (!all) return;
     if (all === document.activeElement && !Number(this.dataset.unread)) {

@@ -4,7 +4,8 @@
  * The link to older ones adds them below instead of leaving the page; the rows are
  * aria-busy meanwhile. The list is while the connection reads the newest page again.
  * The style sheet draws there what is to come. Of what arrives on top, a list with
- * data-limit keeps no more than that, and goes on below with what it let go.
+ * data-limit keeps no more than that, and goes on below with what it let go. A list
+ * that was emptied gets older ones unasked.
  */
 
 /** Return the cursor that the inbox goes on from below *row*. */
@@ -21,7 +22,7 @@ function keepToLimit(list) {
   const { rows } = list;
   const limit = Number(list.dataset.limit ?? Infinity);
   if (rows.length <= limit) return;
-  for (const row of rows.slice(limit)) row.remove();
+  list.take(rows.slice(limit));
   list.goOnFrom(cursorOf(rows[limit - 1]));
 }
 
@@ -33,7 +34,7 @@ function append(list, { notifications, next }) {
   list.goOnFrom(next);
 }
 
-async function loadOlder(list) {
+async function loadOlder(list, { isQuiet = false } = {}) {
   const rows = list.querySelector("[data-rows]");
   if (rows.ariaBusy === "true") return;
   const last = rows.lastElementChild;
@@ -46,6 +47,7 @@ async function loadOlder(list) {
     const response = await fetch(url, { headers: { Accept: "application/json" } });
     if (!response.ok || response.redirected) throw new Error(String(response.status));
     append(list, await response.json());
+    if (isQuiet) return;
     const first = last ? last.nextElementSibling : rows.firstElementChild;
     (first?.querySelector("a[href], button:not([hidden])") ?? rows).focus();
   } catch {
@@ -64,6 +66,7 @@ function follow(event) {
   const link = event.target.closest("a[data-more]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
+  event.stopPropagation();
   loadOlder(link.closest("notification-list"));
 }
 
@@ -75,6 +78,12 @@ function retry({ target }) {
   else reloadNewest(list);
 }
 
+/** Nobody is done with a list while there are older ones. */
+function fill(list) {
+  const more = list.querySelector("[data-more]:not([hidden])");
+  if (more && !list.rows.length) loadOlder(list, { isQuiet: true });
+}
+
 /** Let *react* have each list that shows the newest page, when *name* happens. */
 function hear(name, react) {
   document.addEventListener(`notifications:${name}`, ({ detail }) => {
@@ -83,9 +92,13 @@ function hear(name, react) {
   });
 }
 
-document.addEventListener("click", follow);
+// Before any listener on the link itself: htmx's, where it is boosted, would follow.
+document.addEventListener("click", follow, { capture: true });
 document.addEventListener("click", retry);
-document.addEventListener("notifications:listed", ({ target }) => keepToLimit(target));
+document.addEventListener("notifications:listed", ({ target }) => {
+  keepToLimit(target);
+  fill(target);
+});
 hear("loading", (list) => {
   list.ariaBusy = "true";
 });

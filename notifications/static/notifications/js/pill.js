@@ -15,6 +15,12 @@ function plural(forms, count, language) {
   return (form ?? other).replace("{count}", String(count));
 }
 
+/** Whether it was announced up to *bound*, a cursor. */
+function isUpTo({ at, id }, bound) {
+  const [lastAt, lastId] = bound.split("-").map(Number);
+  return at < lastAt || (at === lastAt && id <= lastId);
+}
+
 function isScrolled(list) {
   const rows = list.querySelector("[data-rows]");
   return (
@@ -68,8 +74,9 @@ document.addEventListener("notifications:state", ({ detail: state }) => {
   for (const [list, notifications] of [...waiting]) {
     for (const id of state.archived ?? []) notifications.delete(id);
     for (const [id, notification] of notifications) {
-      if (state.read?.includes(id)) notification.read = true;
-      else if (state.unread_ids?.includes(id)) notification.read = false;
+      const isCovered = state.upto && isUpTo(notification, state.upto);
+      if (state.unread_ids?.includes(id)) notification.read = false;
+      else if (state.read?.includes(id) || isCovered) notification.read = true;
     }
     tell(list);
   }
