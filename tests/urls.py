@@ -121,6 +121,7 @@ urlpatterns = [
     path("toasts/", TemplateView.as_view(template_name="toasts.html")),
     path("banner/", TemplateView.as_view(template_name="banner.html")),
     path("site/", TemplateView.as_view(template_name="site.html")),
+    path("events/", TemplateView.as_view(template_name="events.html")),
     path("untitled/", TemplateView.as_view(template_name="untitled.html")),
     path("fragment/", TemplateView.as_view(template_name="fragment.html")),
     path("users/", users),

@@ -9,6 +9,7 @@ from functools import wraps
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
@@ -61,7 +62,7 @@ def list_notifications(request: HttpRequest) -> HttpResponseBase:
     """
     Return a page of the inbox, newest first.
 
-    ``{"notifications": [...], "next": <before> or null, "cursor"}``. Takes
+    ``{"notifications": [...], "next": <before> or null, "cursor", "token"}``. Takes
     ``before``, ``limit`` (at most 100), and to list less than all that is not
     archived ``view=unread`` or ``archived``, ``category=`` and ``q=``.
     """
@@ -76,6 +77,8 @@ def list_notifications(request: HttpRequest) -> HttpResponseBase:
             "notifications": [item(row) for row in page.items],
             "next": page.next and str(page.next),
             "cursor": str(Cursor.at(now)),
+            # A page from before a new login has one that is worth nothing any more.
+            "token": get_token(request),
         }
     )
 

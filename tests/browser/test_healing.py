@@ -117,8 +117,10 @@ def test_what_is_put_away_between_rendering_and_connecting_is_gone(ada, open_pag
     assert len(requests) == 1
 
 
-def test_a_count_that_was_overtaken_takes_nothing_back(ada, open_page):
+def test_a_count_that_was_overtaken_takes_nothing_back(ada, open_page, site):
     page = open_page(ada, "about:blank")
+    # Or it is told that the wire is back, and asks once more.
+    eventually(lambda: site.counts["healthy"])
     held = []
     page.route(STATE, lambda route: held.append((route, route.fetch())))
     page.goto("/")

@@ -3,11 +3,12 @@
 import pytest
 from playwright.sync_api import expect
 
-from notifications.api import notify
+from notifications.api import broadcast, notify
+from notifications.inbox import Inbox
 from tests.factories import make_notification, make_user
 from tests.waiting import eventually
 
-from .pages import badge, on_both_rungs, rows, wait_for_status
+from .pages import badge, equal_the_table, on_both_rungs, rows, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -27,6 +28,13 @@ def sign_in_over(page, user):
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/admin/")
+
+
+def sign_out_and_in_again(page, user):
+    page.goto("/admin/")
+    page.get_by_role("button", name="Log out").click()
+    page.goto("/admin/login/")
+    sign_in_over(page, user)
 
 
 def nothing_of(user, page):
@@ -111,6 +119,33 @@ def test_who_signs_in_after_signing_out_sees_their_own(staff, bob, open_page, si
     expect(badge(old)).to_have_text("1")
     assert site.streams_of(bob) == 1
     assert site.streams_of(staff) == 0
+
+
+def test_who_signs_in_again_finds_in_an_old_tab_what_was_there(bob, open_page):
+    make_notification(bob, "Private")
+    old = open_page(bob, "/notifications/")
+    wait_for_status(old, "open")
+
+    sign_out_and_in_again(open_page(bob, "/admin/"), bob)
+
+    assert "signed-out" in old.evaluate("told")
+    equal_the_table([old], bob)
+    old.locator("main").get_by_role("button", name="Mark all as read").click()
+    eventually(lambda: Inbox(bob).counts().unread == 0)
+
+
+def test_who_signs_in_again_can_put_a_banner_away_in_an_old_tab(bob, open_page):
+    old = open_page(bob, "/banner/")
+    wait_for_status(old, "open")
+    sign_out_and_in_again(open_page(bob, "/admin/"), bob)
+    wait_for_status(old, "open")
+
+    row = broadcast("Maintenance at 8", placement="banner")
+    banners = old.get_by_role("list", name="Notices").get_by_role("listitem")
+    banners.get_by_role("button", name="Put away").click()
+
+    expect(banners).to_have_count(0)
+    eventually(lambda: row.receipts.filter(archived_at__isnull=False).exists())
 
 
 def test_two_people_in_two_browsers_share_nothing(ada, bob, open_page, site):

@@ -5,11 +5,13 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-from notifications.api import notify
+from notifications.api import broadcast, notify, send_event
+from tests.factories import make_notifications
 from tests.waiting import eventually
 
 from .pages import (
@@ -22,6 +24,7 @@ from .pages import (
     look_at,
     on_both_rungs,
     rows,
+    settle,
     transport,
     wait_for_status,
 )
@@ -290,12 +293,59 @@ def test_elements_inserted_later_share_the_stream(ada, open_page, site):
     assert site.streams == 1
 
 
-# Check 22. htmx makes scripts of text, which Trusted Types forbid.
+HEARD = """
+    window.heard = [];
+    document.addEventListener("notifications:event", ({ detail }) =>
+        heard.push(detail.name));
+"""
+
+
 @on_both_rungs
-@pytest.mark.parametrize(
+@pytest.mark.parametrize("moment", ["from the start", "later"])
+def test_each_element_names_events_that_the_page_hears(ada, open_page, rung, moment):
+    page = open_page(ada, "/events/" if moment == "from the start" else "/")
+    page.evaluate(HEARD)
+    wait_for_status(page, "open")
+    notify(ada, "The first one starts this process's bus")
+    expect(badge(page)).to_have_text("1")
+
+    if moment == "later":
+        page.evaluate(
+            """() => {
+                const stream = document.querySelector("notification-stream");
+                const other = stream.cloneNode();
+                other.dataset.events = "chart.updated";
+                document.body.append(other);
+            }"""
+        )
+
+    def hears():
+        send_event(ada, "chart.updated")
+        return "chart.updated" in page.evaluate("heard")
+
+    # Nothing tells when the worker has been asked for it.
+    eventually(hears)
+
+
+@pytest.mark.parametrize("path", ["/site/", "/banner/", "/events/"])
+def test_a_page_does_not_read_again_what_it_was_made_with(ada, open_page, relay, path):
+    page = open_page(ada, path, at=relay)
+    wait_for_status(page, "open")
+    settle(page)
+
+    assert relay.asked("/notifications/api/notifications/") == []
+
+
+# htmx makes scripts of text, which Trusted Types forbid.
+where_htmx_may_run = pytest.mark.parametrize(
     "site_settings",
     [{"TEST_POLICY": "default-src 'self'; style-src 'self' 'unsafe-inline'"}],
 )
+
+
+# Check 22
+@on_both_rungs
+@where_htmx_may_run
 def test_what_htmx_swaps_in_connects_once_and_swapped_out_leaves(
     ada, open_page, relay, site, rung
 ):
@@ -319,6 +369,81 @@ def test_what_htmx_swaps_in_connects_once_and_swapped_out_leaves(
     assert len(relay.asked(STREAM_PATH)) == 1
     page.evaluate("htmx.swap('body', '<p>Nothing</p>', { swapStyle: 'innerHTML' })")
     eventually(lambda: site.streams == 0)
+
+
+@where_htmx_may_run
+def test_where_htmx_boosts_the_page_each_thing_is_asked_once_and_it_stays(
+    ada, open_page
+):
+    make_notifications(ada, 21)
+    broadcast("Maintenance at 8", placement="banner")
+    inbox, other = open_page(ada, "/notifications/"), open_page(ada, "/banner/")
+    asked = []
+    for page in (inbox, other):
+        wait_for_status(page, "open")
+        page.evaluate("document.body.setAttribute('hx-boost', 'true')")
+        page.evaluate(HTMX)
+        page.evaluate("document.body.firstElementChild.id = 'kept'")
+        page.on("request", lambda request: asked.append(urlsplit(request.url)))
+    main = inbox.locator("main")
+    listed = main.locator("[data-rows] [data-notification]")
+
+    main.get_by_role("link", name="Older notifications").click()
+    expect(listed).to_have_count(22)
+    listed.first.get_by_role("button", name="Mark as read").click()
+    expect(bell(inbox, "Notifications, 21 unread")).to_be_visible()
+    other.get_by_role("button", name="Put away").click()
+    expect(listed).to_have_count(21)
+
+    paths = [path for _, _, path, _, _ in asked]
+    assert paths.count("/notifications/api/read/") == 1
+    assert paths.count("/notifications/api/archived/") == 1
+    assert "/notifications/" not in paths
+    for page in (inbox, other):
+        expect(page.locator("#kept")).to_have_count(1)
+
+
+@where_htmx_may_run
+def test_what_is_swapped_in_while_images_still_load_connects(ada, open_page, site):
+    page = open_page(ada, "about:blank")
+    held = []
+    html = '<!doctype html><title>Slow</title><img src="/slow.png"><p>'
+    page.route("**/slow.png", lambda route: held.append(route))
+    page.route("**/slow/", lambda route: route.fulfill(body=html))
+    page.goto("/slow/", wait_until="domcontentloaded")
+    page.evaluate(HTMX)
+
+    page.evaluate(
+        "htmx.ajax('GET', '/fragment/', { target: document.body, swap: 'beforeend' })"
+    )
+
+    wait_for_status(page, "open")
+    assert page.evaluate("document.readyState") == "interactive"
+    held[0].fulfill(content_type="image/svg+xml", body="<svg/>")
+
+
+@on_both_rungs
+@where_htmx_may_run
+def test_a_page_swapped_for_one_made_earlier_shows_what_came_meanwhile(
+    ada, open_page, relay, rung
+):
+    page = open_page(ada, at=relay)
+    wait_for_status(page, "open")
+    page.evaluate("async () => { window.html = await (await fetch('/')).text(); }")
+    notify(ada, "Meanwhile")
+    expect(badge(page)).to_have_text("1")
+
+    # As Turbo does.
+    page.evaluate(
+        """() => {
+            const next = new DOMParser().parseFromString(html, "text/html");
+            document.body.replaceWith(document.adoptNode(next.body));
+        }"""
+    )
+
+    expect(badge(page)).to_have_text("1")
+    expect(page.locator("[data-rows] [data-slot=title]")).to_have_text(["Meanwhile"])
+    assert len(relay.asked(STREAM_PATH)) == 1
 
 
 def test_a_page_without_the_elements_any_more_holds_no_stream(ada, open_page, site):

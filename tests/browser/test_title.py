@@ -70,6 +70,31 @@ def test_the_page_may_change_its_title(ada, open_page):
     expect(page).to_have_title("Done")
 
 
+@pytest.mark.parametrize("next", ["none", "one that leaves the title alone"])
+def test_another_bell_or_none_has_the_title_without_it(ada, open_page, next):
+    make_notification(ada)
+    page = open_page(ada)
+    expect(page).to_have_title("(1) A page")
+
+    # As a library does that swaps the body: the title first.
+    page.evaluate(
+        """async (next) => {
+            document.title = "Another page";
+            await Promise.resolve();
+            window.old = document.querySelector("notification-bell");
+            const bell = old.cloneNode(true);
+            delete bell.dataset.title;
+            if (next === "none") old.remove();
+            else old.replaceWith(bell);
+        }""",
+        next,
+    )
+    expect(page).to_have_title("Another page")
+
+    page.evaluate("document.body.append(old)")
+    expect(page).to_have_title("(1) Another page")
+
+
 def test_the_title_stops_at_99_as_the_badge_does(ada, open_page):
     for _ in range(100):
         make_notification(ada)
@@ -101,7 +126,17 @@ def test_the_icon_of_an_installed_site_says_it_too(ada, open_page):
     Inbox(ada).mark_seen()
 
     expect(page).to_have_title("A page")
-    assert page.evaluate("icon") == [1, 2, 0]
+    assert page.evaluate("icon") == [0, 1, 2, 0]
+
+
+def test_an_icon_that_still_says_it_is_told_that_nothing_waits(ada, open_page):
+    page = open_page(ada, "about:blank")
+    page.add_init_script(ICON)
+
+    page.goto("/")
+    wait_for_status(page, "open")
+
+    assert page.evaluate("icon") == [0]
 
 
 def test_an_icon_that_cannot_say_it_does_no_harm(ada, open_page):

@@ -8,10 +8,12 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from notifications import outbox
 from notifications.api import notify
 from notifications.constants import Level, Placement
 from notifications.events import Cursor
 from notifications.inbox import Inbox
+from notifications.models import Notification
 from tests.factories import make_notification
 from tests.waiting import eventually
 
@@ -315,6 +317,40 @@ def test_what_is_for_another_place_old_or_known_is_no_toast(stopped):
     )
 
     expect(titles(stopped)).to_have_text(["This"])
+
+
+def test_a_correction_is_none_where_the_page_does_not_list_what_it_is_of(
+    ada, open_page
+):
+    row = make_notification(ada, "Sent", age=timedelta(minutes=2))
+    page = open_page(ada, PATH)
+    wait_for_status(page, "open")
+    page.evaluate("document.querySelector('[data-rows]').replaceChildren()")
+
+    sent = Notification.objects.filter(pk=row.pk)
+    sent.update(title="Corrected", announced_at=None)
+    outbox.announce(sent)
+    page.wait_for_function("id => had.includes(id)", arg=row.pk)
+    notify(ada, "New")
+
+    expect(titles(page)).to_have_text(["New"])
+
+
+def test_toasts_that_a_library_puts_back_are_gone(stopped):
+    show(stopped, {"id": 1, "title": "Old"})
+
+    # As htmx does of its copy, when somebody goes back.
+    stopped.evaluate(
+        """() => {
+            const element = document.querySelector("notification-toasts");
+            element.replaceWith(element.cloneNode(true));
+        }"""
+    )
+
+    expect(toasts(stopped)).to_have_count(0)
+    expect(region(stopped)).to_have_count(0)
+    show(stopped, {"id": 2, "title": "New"})
+    expect(titles(stopped)).to_have_text(["New"])
 
 
 def test_there_are_none_while_the_panel_is_open(stopped):

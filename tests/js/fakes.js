@@ -152,6 +152,10 @@ class Page {
     return this;
   }
 
+  expect(...events) {
+    this.#post({ type: "expect", events });
+  }
+
   leave() {
     this.#post({ type: "leave" });
   }

@@ -339,6 +339,16 @@ test("a page adds the names of its events to a stream that is open", () => {
   assert.deepEqual(page.names, ["hello", "chart.updated"]);
 });
 
+test("a page may name more of its events after it has joined", () => {
+  const { page, stream } = openWorker();
+
+  page.expect("chart.updated", "progress");
+  stream.send("chart.updated");
+  stream.send("progress");
+
+  assert.deepEqual(page.names, ["hello", "chart.updated", "progress"]);
+});
+
 test("an event that two pages name arrives once", () => {
   const { world, page, stream } = openWorker();
   world.page().join({ events: ["chart.updated", "progress"] });

@@ -4,7 +4,8 @@
  * Turns the link to the inbox into a button that opens the panel, and keeps badge
  * and label up to date. Without JavaScript both stay as rendered. Knows nothing
  * of the connection: it hears DOM events, whoever sends them. Dispatches
- * notifications:count {count, text}, what its badge says.
+ * notifications:count {count, text}, what its badge says; and on the document, when it
+ * leaves the page, notifications:uncounted.
  */
 
 const TROUBLE_MS = 5_000;
@@ -41,6 +42,7 @@ class NotificationBell extends HTMLElement {
   disconnectedCallback() {
     this.#listening.abort();
     clearTimeout(this.#trouble);
+    document.dispatchEvent(new CustomEvent("notifications:uncounted"));
   }
 
   get #toggle() {

@@ -8,7 +8,8 @@
  * arrives becomes bubbling DOM events on <body>, each with its data in detail:
  *
  *   notifications:received    a notification that this page has not had; age_ms is how
- *                             long ago it was announced, by the server's clock
+ *                             long ago it was published, or announced if that was
+ *                             before, by the server's clock
  *   notifications:state       counts, and what was read, unread, archived
  *   notifications:removed     {ids}: recalled or expired
  *   notifications:numbers     what became of broadcasts has changed; for staff
@@ -33,6 +34,8 @@ const REQUEST_MS = 10_000;
 const RECOUNT_MS = 1_000;
 const REMEMBERED = 1_000;
 const MOST_ASKED = 300; // at a time, which makes a URL of some 3,000 characters
+const OURS = "notification-list, notification-banners, notification-banners template";
+const TOKEN = "[name=csrfmiddlewaretoken]";
 
 const microseconds = (cursor) => Number(cursor?.split("-")[0] ?? 0);
 const isVisible = () => document.visibilityState === "visible";
@@ -55,7 +58,7 @@ function scriptUrl(url) {
 class Connection {
   #urls;
   #user;
-  #events;
+  #events = new Set(); // names of the project's own
   #cursor;
   #status = "closed";
   #transport = "";
@@ -74,7 +77,7 @@ class Connection {
   #polling;
   #reconciling;
 
-  constructor({ stream, state, list, worker, user, cursor, events = "" }) {
+  constructor({ stream, state, list, worker, user, cursor }) {
     const absolute = (url) => new URL(url, location.href).href;
     this.#urls = {
       stream: absolute(stream),
@@ -86,7 +89,6 @@ class Connection {
     this.#cursor = cursor;
     this.#madeUs = microseconds(cursor);
     this.#setTime(this.#madeUs);
-    this.#events = events.split(/\s+/).filter(Boolean);
   }
 
   get status() {
@@ -99,6 +101,13 @@ class Connection {
 
   get user() {
     return this.#user;
+  }
+
+  /** Have the project's events arrive that *names* has, separated by spaces. */
+  expect(names = "") {
+    const added = names.split(/\s+/).filter((name) => name && !this.#events.has(name));
+    for (const name of added) this.#events.add(name);
+    if (added.length) this.#post({ type: "expect", events: added });
   }
 
   // The ladder
@@ -161,7 +170,7 @@ class Connection {
       state: this.#urls.state,
       user: this.#user,
       cursor: this.#cursor,
-      events: this.#events,
+      events: [...this.#events],
     });
     this.#answer = setTimeout(fall, WORKER_MS);
   }
@@ -253,9 +262,9 @@ class Connection {
   }
 
   #follow(status) {
-    const wasSignedOut = this.#status === "signed-out";
+    if (status === "signed-out") this.#isStale = true; // what it showed is cleared
     this.#say(status);
-    if (status === "open" && (this.#isStale || wasSignedOut)) this.refetch();
+    if (status === "open" && this.#isStale) this.refetch();
     clearTimeout(this.#polling);
     if (status === "polling") this.#poll();
   }
@@ -305,7 +314,9 @@ class Connection {
     if (this.#known.size > REMEMBERED) {
       this.#known.delete(this.#known.keys().next().value);
     }
-    const ageMs = Date.now() + (this.#aheadUs - (at ?? 0)) / 1000;
+    // A correction is announced again, and is no news.
+    const since = Math.min(at ?? 0, Date.parse(notification.publish_at) * 1000);
+    const ageMs = Date.now() + (this.#aheadUs - since) / 1000;
     return { ...notification, replaces: known >= 0, age_ms: ageMs };
   }
 
@@ -327,6 +338,7 @@ class Connection {
     }
     this.#isStale = false;
     this.#setTime(microseconds(page.cursor));
+    if (page.token) renew(page.token);
     const before = microseconds(this.#cursor);
     // Before the page is shown: what is in the document counts as known.
     const arrived = page.notifications
@@ -420,24 +432,47 @@ function emit(name, detail) {
   );
 }
 
+/** Give the page's own forms *token*: signing in again makes the old one worthless. */
+function renew(token) {
+  for (const { dataset } of elements) dataset.token = token;
+  for (const element of document.querySelectorAll(OURS)) {
+    const own = element.content ?? element;
+    for (const input of own.querySelectorAll(TOKEN)) input.value = token;
+  }
+}
+
 function open() {
   if (document.prerendering) return;
   // The modules that listen may follow this one in the document; all of them have
-  // run when it is complete.
-  if (document.readyState === "complete") connection?.open();
-  else addEventListener("DOMContentLoaded", () => connection?.open(), { once: true });
+  // run when it has its content, however long its images still take.
+  const [navigation] = performance.getEntriesByType("navigation");
+  const isParsed = navigation?.domContentLoadedEventStart > 0;
+  if (isParsed || document.readyState === "complete") {
+    connection?.open();
+    return;
+  }
+  // The second for browsers that keep their timing to themselves.
+  for (const name of ["DOMContentLoaded", "load"]) {
+    addEventListener(name, () => connection?.open(), { once: true });
+  }
 }
 
 class NotificationStream extends HTMLElement {
   connectedCallback() {
+    const isFirst = elements.size === 0;
     elements.add(this);
     if (connection && connection.user !== this.dataset.user) {
       connection.close();
       connection = null;
     }
+    // In place of a page that was open until now, as Turbo swaps them: this one may
+    // have been made before what that one heard last.
+    const isSwapped = isFirst && connection && connection.status !== "closed";
     connection ??= new Connection(this.dataset);
+    connection.expect(this.dataset.events);
     show(this);
     open();
+    if (isSwapped) connection.refetch();
   }
 
   disconnectedCallback() {

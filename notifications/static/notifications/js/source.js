@@ -7,6 +7,7 @@
  * purpose: as one it runs in both places.
  *
  *   from a page   {type: "join", stream, state, user, cursor, events}
+ *                 {type: "expect", events}
  *                 {type: "leave"}, {type: "wake"}, {type: "hail"}
  *   to a page     {type: "status", status, isHeldUp}
  *                 {type: "event", name, data, cursor, heardAt}
@@ -62,6 +63,7 @@
     serve(port) {
       port.onmessage = ({ data }) => {
         if (data.type === "join") this.#join(port, data);
+        else if (data.type === "expect") this.#expect(data.events);
         else if (data.type === "leave") this.#leave(port);
         else if (data.type === "wake") this.#wake();
         else if (data.type === "hail") this.#post(port, this.#statusMessage);
@@ -73,7 +75,7 @@
     #join(port, { stream, state, user, cursor, events }) {
       clearTimeout(this.#linger);
       this.#urls = { stream, state, user };
-      for (const name of events) this.#expect(name);
+      this.#expect(events);
       if (!this.#eventSource && !this.#ports.size) this.#startAt(cursor);
       // Whoever comes may know better than we: a new login, a server mended.
       if (!this.#eventSource) this.#open();
@@ -128,10 +130,12 @@
       if (isWaiting && !this.#eventSource) this.#open();
     }
 
-    #expect(name) {
-      if (this.#names.has(name)) return;
-      this.#names.add(name);
-      if (this.#eventSource) this.#forward(this.#eventSource, name);
+    #expect(names) {
+      for (const name of names) {
+        if (this.#names.has(name)) continue;
+        this.#names.add(name);
+        if (this.#eventSource) this.#forward(this.#eventSource, name);
+      }
     }
 
     #open(status = this.#nextStatus()) {

@@ -2,10 +2,12 @@
  * Says how much waits where the page is not seen: "(3) " before its title, and on
  * the icon of a site that was installed as an app.
  *
- * Hears notifications:count {count, text} of elements with data-title. A page that
- * changes its title keeps the count, and this keeps the page's title.
+ * Hears notifications:count {count, text} of bells with data-title, and
+ * notifications:uncounted, one has left the page. A page that changes its title keeps
+ * the count, and this keeps the page's title.
  */
 
+let counted; // the icon may have any number, from a page before this one
 let prefix = "";
 const used = new Set();
 
@@ -13,7 +15,8 @@ const used = new Set();
 function retitle() {
   const { title } = document;
   const old = [...used].find((each) => title.startsWith(each)) ?? "";
-  const wanted = prefix + title.slice(old.length);
+  const isAsked = document.querySelector("notification-bell[data-title]") !== null;
+  const wanted = (isAsked ? prefix : "") + title.slice(old.length);
   if (wanted !== title) document.title = wanted;
 }
 
@@ -27,16 +30,17 @@ async function badge(count) {
 }
 
 function follow({ target, detail: { count, text } }) {
-  if (!("title" in target.dataset)) return;
-  const next = count ? `(${text}) ` : "";
-  if (next === prefix) return;
-  prefix = next;
-  if (prefix) used.add(prefix);
+  if ("title" in target.dataset && count !== counted) {
+    counted = count;
+    prefix = count ? `(${text}) ` : "";
+    if (prefix) used.add(prefix);
+    badge(count);
+  }
   retitle();
-  badge(count);
 }
 
 document.addEventListener("notifications:count", follow);
+document.addEventListener("notifications:uncounted", retitle);
 new MutationObserver(retitle).observe(document.head, {
   childList: true,
   characterData: true,

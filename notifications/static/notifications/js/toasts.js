@@ -83,6 +83,9 @@ class NotificationToasts extends HTMLElement {
   connectedCallback() {
     this.#listening = new AbortController();
     this.#region = this.querySelector("[data-toasts]");
+    // Put back by a library, with toasts that were shown when it was taken away.
+    this.#region.replaceChildren();
+    this.#region.hidden = true;
     const hear = (target, name, react) =>
       target.addEventListener(name, react, { signal: this.#listening.signal });
     hear(document, "notifications:received", ({ detail }) => this.#receive(detail));
