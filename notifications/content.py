@@ -168,8 +168,6 @@ def _translations(value: Any) -> dict[str, dict[str, str]]:
 
 
 def _moment(name: str, value: datetime | None) -> datetime | None:
-    if value is not None and not isinstance(value, datetime):
-        raise InvalidNotification(f"{name} is {value!r}; give a datetime.")
     if value is None:
         return None
     if not isinstance(value, datetime):
@@ -178,6 +176,11 @@ def _moment(name: str, value: datetime | None) -> datetime | None:
         raise InvalidNotification(
             f"{name} is {value!r}, which has no time zone; "
             "pass it through django.utils.timezone.make_aware()."
+        )
+    if not settings.USE_TZ and timezone.is_aware(value):
+        raise InvalidNotification(
+            f"{name} is {value!r}, which has a time zone, while USE_TZ is off; "
+            "pass it through django.utils.timezone.make_naive()."
         )
     return value
 

@@ -1,6 +1,6 @@
 import asyncio
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -192,6 +192,16 @@ def test_content_that_cannot_be_kept_or_shown_is_refused_at_once(content, ada):
 
     with pytest.raises(InvalidNotification, match=name):
         notify(ada, content.pop("title", "Hello"), **content)
+
+    assert not Notification.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["publish_at", "expires_at"])
+def test_without_time_zone_support_a_moment_with_one_is_refused(name, ada, settings):
+    settings.USE_TZ = False
+
+    with pytest.raises(InvalidNotification, match=rf"{name} .*make_naive"):
+        notify(ada, "Hello", **{name: datetime(2040, 1, 1, tzinfo=UTC)})
 
     assert not Notification.objects.exists()
 
