@@ -101,7 +101,7 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
         """Let _status() know, which would ask it for each of *rows*."""
         now = clock.now()
         for row in rows:
-            vars(row).setdefault("status_when_asked", broadcasts.status(row, now))
+            self._status(row, now)
 
     @admin.display(description=_("Audience"), ordering="audience")
     def audience_label(self, broadcast: Broadcast) -> str:

@@ -74,13 +74,17 @@ class SendingMixin(Base):
     def _url_name(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
-    def _status(self, broadcast: Broadcast | None) -> Status:
+    def _status(
+        self, broadcast: Broadcast | None, now: datetime | None = None
+    ) -> Status:
         """Return it as of when it was first asked: one page has one answer."""
         if broadcast is None:
             return Status.DRAFT
         known = vars(broadcast)
         if "status_when_asked" not in known:
-            known["status_when_asked"] = broadcasts.status(broadcast, clock.now())
+            known["status_when_asked"] = broadcasts.status(
+                broadcast, now or clock.now()
+            )
         status: Status = known["status_when_asked"]
         return status
 
