@@ -221,12 +221,32 @@ for (const status of [200, 400, 404, 500, 503, null]) {
   });
 }
 
+test("nothing is tried again before the site has answered", async () => {
+  for (const [status, streams] of [
+    [200, 2],
+    [401, 1],
+  ]) {
+    const { world, stream } = openWorker();
+    const { promise, resolve } = withResolvers();
+    world.answer = promise;
+    stream.refuse();
+    await world.clock.pass(MINUTE_MS);
+    assert.equal(world.streams.length, 1);
+
+    resolve(status);
+    await world.clock.pass(0);
+
+    assert.equal(world.streams.length, streams);
+  }
+});
+
 test("signed out closes a stream that was tried while the answer came", async () => {
   const { world, page, stream } = openWorker();
   const { promise, resolve } = withResolvers();
   world.answer = promise;
   stream.refuse();
   await world.clock.pass(1_000);
+  page.wake();
 
   resolve(401);
   await world.clock.pass(HOUR_MS);
@@ -529,7 +549,8 @@ test("an answer that comes late does not end a stream that is open since", async
   world.answer = new Promise((resolve) => {
     answer = resolve;
   });
-  await world.refuse(1);
+  world.stream.refuse();
+  page.wake();
   world.stream.hello();
 
   answer(401);

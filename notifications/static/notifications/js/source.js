@@ -252,8 +252,13 @@
       // Who does not even answer need not be spared; and may be back any moment.
       const longest = this.#answer ? LONGEST_DELAY_MS : LONGEST_SILENT_DELAY_MS;
       const delay = Math.min(longest, FIRST_DELAY_MS * 2 ** this.#failures);
-      this.#retry = setTimeout(() => this.#open(), Math.random() * delay);
-      await this.#probe();
+      const probe = this.#probe();
+      const retry = setTimeout(async () => {
+        await probe; // it may find that nobody is signed in
+        if (retry === this.#retry) this.#open();
+      }, Math.random() * delay);
+      this.#retry = retry;
+      await probe;
     }
 
     /** The browser has been trying for long: is it the site, or the stream alone? */
@@ -316,6 +321,7 @@
       this.#eventSource = null;
       this.#hello = null;
       clearTimeout(this.#retry);
+      this.#retry = null;
       clearTimeout(this.#watchdog);
     }
 
