@@ -20,7 +20,7 @@ from notifications.hub import hub
 
 from . import sse
 from .factories import has_field, make_notification, make_user
-from .servers import LiveServer, RedisServer, postgres_server
+from .servers import LiveServer, postgres_server, running_redis
 from .settings import database
 from .streams import SECOND
 from .waiting import aeventually
@@ -219,12 +219,8 @@ def wire():
 
 @pytest.fixture
 def redis_server():
-    server = RedisServer()
-    try:
-        server.start()
+    with running_redis() as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -210,6 +210,16 @@ class RedisServer(Process):
         self.signal(signal.SIGCONT)
 
 
+@contextmanager
+def running_redis():
+    server = RedisServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 class LiveServer(Process):
     """
     ``tests.asgi`` behind a real server, on this test's database.

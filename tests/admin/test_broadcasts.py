@@ -393,6 +393,27 @@ def test_an_expiry_that_was_set_meanwhile_is_not_put_back(
     assert (out.title, out.expires_at) == ("Maintenance at 8", soon)
 
 
+def test_of_two_corrections_at_once_one_has_its_way(client, admin, sent, monkeypatch):
+    out = make_sent()
+    change = BroadcastAdmin._change_sent
+
+    def change_after_another(self, request, obj, form):
+        Broadcast.objects.filter(pk=out.pk).update(title="Theirs")
+        change(self, request, obj, form)
+
+    monkeypatch.setattr(BroadcastAdmin, "_change_sent", change_after_another)
+    response = client.post(
+        f"{url_to('change', out)}?correct=1",
+        filled(title="Ours", fingerprint=broadcasts.fingerprint(out), _continue="1")
+        | {"audience": []},
+        follow=True,
+    )
+
+    assert "has changed meanwhile: Sent. Nothing was done." in response.text
+    out.refresh_from_db()
+    assert out.title != "Ours"
+
+
 def test_what_was_recalled_meanwhile_is_said_so_to_who_corrects_it(client, admin, sent):
     out = make_sent()
     broadcasts.recall(Broadcast.objects.get(pk=out.pk))

@@ -9,7 +9,7 @@ import contextlib
 
 import pytest
 
-from tests.servers import RedisServer
+from tests.servers import running_redis
 from tests.settings import LAYERS
 
 from .browsers import Sites, Workers, launched, sign_in
@@ -55,12 +55,8 @@ def site_settings():
 
 @pytest.fixture(scope="package")
 def shared_redis():
-    server = RedisServer()
-    try:
-        server.start()
+    with running_redis() as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
