@@ -120,11 +120,11 @@ def test_what_is_put_away_between_rendering_and_connecting_is_gone(ada, open_pag
 def test_a_count_that_was_overtaken_takes_nothing_back(ada, open_page, site):
     page = open_page(ada, "about:blank")
     # Or it is told that the wire is back, and asks once more.
-    eventually(lambda: site.counts["healthy"])
+    eventually(lambda: site.counts["healthy"], within=20)
     held = []
     page.route(STATE, lambda route: held.append((route, route.fetch())))
     page.goto("/")
-    eventually(lambda: page.title() and held)
+    eventually(lambda: page.title() and held, within=15)
     notify(ada, "Since then")
     expect(bell(page, "Notifications, 1 unread")).to_be_visible()
 
