@@ -9,7 +9,8 @@ from notifications.inbox import Inbox
 from tests.factories import make_notification
 from tests.waiting import eventually
 
-from .pages import bell, rows, wait_for_status
+from .attention import look_away_from
+from .pages import badge, bell, rows, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -36,6 +37,31 @@ def test_what_is_marked_read_is_read_in_the_other_tab_too(ada, open_page):
     row.get_by_role("button", name="Mark as unread").click()
     expect(rows(first).get_by_role("button", name="Mark as read")).to_be_visible()
     expect(bell(first, "Notifications, 1 unread")).to_be_visible()
+
+
+def test_what_arrives_after_the_panel_was_left_is_not_seen(ada, open_page):
+    page = open_page(ada, "about:blank")
+    page.clock.install()
+    page.goto("/")
+    wait_for_status(page, "open")
+    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
+    bell(page, "Notifications").click()
+    page.evaluate(
+        """() => new Promise((seen) => {
+            const list = document.querySelector("notification-list");
+            new IntersectionObserver(seen).observe(list);
+        })"""
+    )
+    page.keyboard.press("Escape")
+    look_away_from(page)
+    notify(ada, "Nobody looks")
+    expect(badge(page)).to_have_text("1")
+
+    with page.expect_response("**/api/seen/"):
+        page.clock.run_for(1000)
+
+    expect(badge(page)).to_have_text("1")
+    assert Inbox(ada).counts().unseen == 1
 
 
 def test_mark_all_read_is_bound_undone_and_taken_back(ada, open_page):

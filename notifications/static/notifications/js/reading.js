@@ -1,7 +1,8 @@
 /**
  * Tells the server what somebody saw, and what they opened.
  *
- * Seen is what is in view of somebody who is looking, in any <notification-list>.
+ * Seen is what was in view of somebody who looked, in any <notification-list>; told
+ * a moment later, and not what came since they looked away.
  * Read is what was opened elsewhere than in a list: notifications:opened {id}. The
  * page follows the state that is answered; if that fails there is nothing to take
  * back.
@@ -37,17 +38,23 @@ async function markRead(id) {
   await post(read, new URLSearchParams({ id }), token);
 }
 
-function markSeen(list) {
+function markSeen(list, upto) {
   if (!Number(list.dataset.unseen)) return;
   const data = new URLSearchParams(new FormData(list.querySelector("form")));
+  data.set("upto", upto);
   post(list.dataset.seen, data, data.get("csrfmiddlewaretoken"));
 }
 
 function see() {
   if (document.visibilityState !== "visible" || !inView.size) return;
-  const lists = [...inView];
+  const seen = [...inView].map((list) => [
+    list,
+    list.querySelector("[name=upto]").value,
+  ]);
   clearTimeout(seeing);
-  seeing = setTimeout(() => lists.forEach(markSeen), SEEN_DELAY_MS);
+  seeing = setTimeout(() => {
+    for (const [list, upto] of seen) markSeen(list, upto);
+  }, SEEN_DELAY_MS);
 }
 
 const view = new IntersectionObserver((changes) => {
