@@ -169,7 +169,7 @@ def test_a_projects_own_events_reach_its_own_script(ada, open_page):
     wait_for_status(page, "open")
     page.evaluate(
         """() => document.addEventListener("notifications:event", ({ detail }) => {
-            window.had = detail;
+            window.heard = detail;
         })"""
     )
 
@@ -177,8 +177,11 @@ def test_a_projects_own_events_reach_its_own_script(ada, open_page):
     expect(badge(page)).to_have_text("1")
     send_event(ada, "progress", {"value": 40})
 
-    page.wait_for_function("() => window.had")
-    assert page.evaluate("window.had") == {"name": "progress", "data": {"value": 40}}
+    page.wait_for_function("() => window.heard")
+    assert page.evaluate("window.heard") == {
+        "name": "progress",
+        "data": {"value": 40},
+    }
 
 
 def test_a_reset_shows_the_newest_page(ada, open_page):
