@@ -1,6 +1,7 @@
 """A project's URLs, and some that let a test look into and use a live server."""
 
 import gc
+import json
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpResponse, JsonResponse
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import TemplateView
 
 from notifications.api import anotify, notify
@@ -85,6 +87,9 @@ def _took(watch):
     return JsonResponse(times | {"returned_at": time.monotonic()})
 
 
+# It retries after two, and Redis is new to it.
+WIRE_SECONDS = 8
+
 BREAKABLE = {"start": "_load", "write": "_drain", "tick": "tick"}
 _whole = {name: getattr(Stream, name) for name in BREAKABLE.values()}
 
@@ -99,10 +104,29 @@ def break_streams(request, where):
     return HttpResponse("ok")
 
 
-def forget(request):
-    """Forget what is cached of the database, which a test before this one emptied."""
+def begin(request):
+    """
+    Be as new, for the next test: it emptied the database, and may have cut the wire.
+
+    From now on what another process sends is heard, also before the first stream.
+    """
     ContentType.objects.clear_cache()
+    _said.clear()
+    hub.listen()
+    assert bus.wait_until_healthy(WIRE_SECONDS)
     return HttpResponse("ok")
+
+
+# What the shared workers of browsers said: ``[type, text]``.
+_said = []
+
+
+@csrf_exempt
+def said(request):
+    """Take what a worker says, which no page shows; or return all of it."""
+    if request.method == "POST":
+        _said.append(json.loads(request.body))
+    return JsonResponse(_said, safe=False)
 
 
 def requests_held(request):
@@ -114,8 +138,9 @@ def requests_held(request):
 
 urlpatterns = [
     path("break/<str:where>/", break_streams),
-    path("forget/", forget),
+    path("begin/", begin),
     path("requests/", requests_held),
+    path("said/", said),
     path("", TemplateView.as_view(template_name="page.html"), name="page"),
     path("linked/<int:number>/", TemplateView.as_view(template_name="linked.html")),
     path("toasts/", TemplateView.as_view(template_name="toasts.html")),

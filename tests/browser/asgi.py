@@ -3,15 +3,25 @@ The test site as a strict one serves it: static files, and a CSP on every answer
 
 In the admin without Trusted Types, which Django's scripts there do not know.
 ``TEST_POLICY`` in the settings is another policy, or none if empty; ``{nonce}`` in it
-is a nonce of each request's own.
+is a nonce of each request's own. The worker's script begins with one that tells of
+whatever it says or throws: where DevTools listen to a worker, Chromium does not wake
+it from the back/forward cache.
 """
 
 import secrets
+from functools import cache
+from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 
-from tests.asgi import application as site
+from notifications import worker
+
+TELLTALE = Path(__file__).with_name("telltale.js")
+_script = worker.script
+worker.script = cache(lambda: TELLTALE.read_bytes() + _script())
+
+from tests.asgi import application as site  # noqa: E402 - its views import that
 
 ADMIN_POLICY = "default-src 'self'"
 POLICY = f"{ADMIN_POLICY}; require-trusted-types-for 'script'"

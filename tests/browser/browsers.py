@@ -65,18 +65,14 @@ def launched(within_ms):
 
 
 class Workers:
-    """What the shared workers of a browser say and throw, which no page shows."""
+    """
+    The shared workers of a browser, which no page lists.
+
+    Looked at from outside: see asgi.py for why nothing is attached to them.
+    """
 
     def __init__(self, browser):
-        self.lines = []
-        """``(type, text)``; an exception's type is ``exception``."""
         self._session = browser.new_browser_cdp_session()
-        self._session.on("Target.targetCreated", self._listen)
-        self._session.on("Target.receivedMessageFromTarget", self._take)
-        only = [{"type": "shared_worker"}]
-        self._session.send(
-            "Target.setDiscoverTargets", {"discover": True, "filter": only}
-        )
 
     @property
     def addresses(self):
@@ -89,27 +85,6 @@ class Workers:
         """How many there are."""
         return len(self.addresses)
 
-    def _listen(self, event):
-        from playwright.sync_api import Error
-
-        target = {"targetId": event["targetInfo"]["targetId"], "flatten": False}
-        command = json.dumps({"id": 1, "method": "Runtime.enable"})
-        with contextlib.suppress(Error):  # gone already
-            session = self._session.send("Target.attachToTarget", target)
-            self._session.send(
-                "Target.sendMessageToTarget", {**session, "message": command}
-            )
-
-    def _take(self, event):
-        message = json.loads(event["message"])
-        if message.get("method") == "Runtime.consoleAPICalled":
-            texts = [str(each.get("value")) for each in message["params"]["args"]]
-            self.lines.append((message["params"]["type"], " ".join(texts)))
-        elif message.get("method") == "Runtime.exceptionThrown":
-            details = message["params"]["exceptionDetails"]
-            text = details.get("exception", {}).get("description", details["text"])
-            self.lines.append(("exception", text))
-
 
 class Site(LiveServer):
     """The test site, as strict sites serve it."""
@@ -121,6 +96,11 @@ class Site(LiveServer):
     @property
     def streams(self):
         return self.counts["streams"]
+
+    @property
+    def said(self):
+        """What the shared workers of its pages said and threw: ``[type, text]``."""
+        return self.get("/said/")
 
     def streams_of(self, user):
         return self.counts["recipients"].count(str(user.pk))
@@ -147,7 +127,7 @@ class Sites:
             site = Site(redis_url=self._redis_url, settings=settings)
             site.start()
         self._sites[key] = site
-        site.get("/forget/")
+        site.get("/begin/")
         return site
 
     def give_back(self, site):

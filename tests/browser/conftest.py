@@ -9,6 +9,7 @@ import contextlib
 
 import pytest
 
+from notifications.bus import bus
 from tests.servers import running_redis
 from tests.settings import LAYERS
 
@@ -36,15 +37,8 @@ def chromium():
 
 
 @pytest.fixture(scope="package")
-def all_workers(chromium):
+def workers(chromium):
     return Workers(chromium)
-
-
-@pytest.fixture
-def workers(all_workers):
-    """The shared workers' console, empty at first."""
-    all_workers.lines.clear()
-    return all_workers
 
 
 @pytest.fixture
@@ -77,6 +71,7 @@ def sites(django_db_setup, shared_redis):
 def site(chromium, transactional_db, redis_server, sites, settings, site_settings):
     """A running site that hears what the test itself notifies."""
     settings.CHANNEL_LAYERS = {"default": LAYERS["pubsub"](redis_server.url)}
+    bus.close()  # what was made before this opened the wire of another layer
     site = sites.get(site_settings)
     yield site
     sites.give_back(site)
@@ -96,7 +91,7 @@ def rung():
 
 
 @pytest.fixture
-def open_page(chromium, site, relay, workers, rung):
+def open_page(chromium, site, relay, rung):
     """
     Return a function that opens a page of *site*, signed in as a user.
 
@@ -148,7 +143,7 @@ def open_page(chromium, site, relay, workers, rung):
 
         yield open_page
 
-    for kind, text in workers.lines:
+    for kind, text in site.said:
         if kind in {"exception", "error", "warning"}:
             complain(text, expected)
     assert complaints == []

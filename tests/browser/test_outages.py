@@ -286,7 +286,7 @@ def buffering_proxy(site):
 @pytest.mark.nginx
 @on_both_rungs
 def test_behind_a_proxy_that_buffers_the_page_polls(
-    ada, buffering_proxy, open_page, workers, rung
+    ada, buffering_proxy, open_page, site, rung
 ):
     page = open_page(ada, "about:blank", at=buffering_proxy)
     said = []
@@ -299,7 +299,7 @@ def test_behind_a_proxy_that_buffers_the_page_polls(
 
     assert time.monotonic() < opened_at + 15
     expect(badge(page)).to_have_text("1")
-    hints = [line for line in said + workers.lines if "buffering" in line[1]]
+    hints = [line for line in [*said, *site.said] if "buffering" in line[1]]
     assert [kind for kind, _ in hints] == ["info"]
 
 
