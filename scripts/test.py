@@ -1,5 +1,6 @@
 """
-Run everything that has to hold before a change is good; with --fast, the quick part.
+Run everything that has to hold before a change is good; with --fast, the quick part;
+with --other, what of it runs on the other series of Django.
 
 Each part is a command. The table at the end says how each went, and what could not
 run for want of what; where CI=true, that is a failure too.
@@ -16,7 +17,7 @@ import sys  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import AbstractContextManager, ExitStack, contextmanager  # noqa: E402
-from dataclasses import dataclass, field, replace  # noqa: E402
+from dataclasses import dataclass, field  # noqa: E402
 from subprocess import STDOUT, Popen  # noqa: E402
 from tempfile import TemporaryFile  # noqa: E402
 from typing import Any  # noqa: E402
@@ -29,7 +30,7 @@ from processes import end_on_signals, exit_status, running  # noqa: E402
 
 # Three at a time: most tests wait for a server more than they compute.
 PYTEST = "{python} -m pytest --quiet --numprocesses 3 --dist worksteal"
-# These do little else than wait.
+# These do little else than wait, or run beside others.
 PATIENT_PYTEST = "{python} -m pytest --quiet --numprocesses 2 --dist worksteal"
 ON_POSTGRESQL = "{python} scripts/postgres.py "
 
@@ -57,13 +58,6 @@ DJANGO = (
     Part("system check", "{python} manage.py check --fail-level WARNING"),
     Part("migrations", "{python} manage.py makemigrations --check --dry-run"),
 )
-POSTGRESQL = Part("PostgreSQL", ON_POSTGRESQL + PYTEST)
-OWN_USER_MODEL = Part(
-    "own user model",
-    PYTEST,
-    tests="not (browser or live or postgres or slow)",
-    variables={"TEST_USER_MODEL": "custom"},
-)
 
 # Each database with each series of Django, and the user model of a project's own with
 # the newer one. What takes long depends on little of that: the browser tests run once,
@@ -72,22 +66,37 @@ OWN_USER_MODEL = Part(
 #
 # What is marked postgres runs on PostgreSQL whatever the cell's database is.
 EVERYTHING = (
-    Part("slow ones", PATIENT_PYTEST, tests="slow and not postgres", beside=True),
+    Part("slow ones", PATIENT_PYTEST, tests="slow", beside=True),
     *STYLE,
     TYPES,
     *DJANGO,
     Part("SQLite", PYTEST, tests="not (postgres or slow)"),
-    replace(POSTGRESQL, tests="postgres or not (browser or faults or live or slow)"),
+    Part(
+        "PostgreSQL",
+        ON_POSTGRESQL + PYTEST,
+        tests="not slow and (postgres or not (browser or faults or live))",
+    ),
 )
-EVERYTHING_ELSEWHERE = (
+EVERYTHING_OTHER = (
     *DJANGO,
-    replace(OWN_USER_MODEL, name="SQLite, own user model"),
-    replace(POSTGRESQL, tests="not (browser or slow or (faults and core))"),
+    Part(
+        "PostgreSQL",
+        ON_POSTGRESQL + PATIENT_PYTEST,
+        tests="not (browser or slow or (faults and core))",
+    ),
+    Part(
+        "SQLite, own user model",
+        PATIENT_PYTEST,
+        tests="not (browser or live or postgres or slow)",
+        variables={"TEST_USER_MODEL": "custom"},
+    ),
 )
 FAST = (
     *STYLE,
     Part("SQLite", PYTEST, tests="not (browser or live or postgres or slow)"),
 )
+
+PARTS = {"": EVERYTHING, "--fast": FAST, "--other": EVERYTHING_OTHER}
 
 # Django 5.2 runs below Python 3.12 and Django 6.1 from there, see requirements.txt.
 OTHER_SERIES = (3, 12) if sys.version_info < (3, 12) else (3, 11)
@@ -120,13 +129,14 @@ class Result:
 
 
 def main(arguments: list[str]) -> int:
-    if arguments not in ([], ["--fast"]):
-        raise SystemExit(f"Unknown: {' '.join(arguments)}. Known: --fast.")
+    what = " ".join(arguments)
+    if what not in PARTS:
+        raise SystemExit(f"Unknown: {what}. Known: --fast, --other.")
     end_on_signals()
     started = time.monotonic()
-    fast = arguments == ["--fast"]
+    fast = what == "--fast"
 
-    environment = Environment()
+    environment = other_environment() if what == "--other" else Environment()
     environment.prepare(*REQUIREMENTS)
     found = programs(environment)
     if not fast:
@@ -137,11 +147,15 @@ def main(arguments: list[str]) -> int:
 
     results: list[Result] = []
     try:
-        results.extend(javascript(environment))
+        if what != "--other":
+            results.extend(javascript(environment))
         missing_node = any(result.status == "NOT RUN" for result in results)
-        results.extend(run_cell(environment, FAST if fast else EVERYTHING, found))
-        if not fast:
-            results.extend(other_cell(found))
+        with ExitStack() as stack:
+            if not what:
+                other = stack.enter_context(other_series(environment))
+            results.extend(run_cell(environment, PARTS[what], found))
+            if not what:
+                results.append(other())
         results.extend(not_run(component) for component in missing)
     finally:
         say(table(results, time.monotonic() - started))
@@ -183,18 +197,29 @@ def javascript(environment: Environment) -> Iterator[Result]:
     yield run(name, [found.program, *command.split(), *sorted(tests)], dict(os.environ))
 
 
-def other_cell(found: dict[Component, str]) -> Iterator[Result]:
-    """Run the tests on the other series of Django, if its Python is installed."""
+def other_environment() -> Environment:
+    """Return the environment for the other series of Django."""
     version = "{}.{}".format(*OTHER_SERIES)
     program = interpreter.find(OTHER_SERIES)
     if program is None:
-        remark = f"needs python{version} on the PATH or under ~/.pyenv"
-        yield Result(f"Python {version}", "NOT RUN", remark=remark)
+        raise SystemExit(f"This needs python{version} on the PATH or under ~/.pyenv.")
+    return Environment(ROOT / ".venv" / "cells" / version, program, OTHER_SERIES)
+
+
+@contextmanager
+def other_series(environment: Environment) -> Iterator[Callable[[], Result]]:
+    """Run what --other does, beside what follows; yield what returns how it went."""
+    name = "Python {}.{}".format(*OTHER_SERIES)
+    try:
+        other_environment()
+    except SystemExit as error:
+        result = Result(name, "NOT RUN", remark=str(error))
+        yield lambda: result
         return
-    directory = ROOT / ".venv" / "cells" / version
-    environment = Environment(directory, program, OTHER_SERIES)
-    environment.prepare(*REQUIREMENTS)
-    yield from run_cell(environment, EVERYTHING_ELSEWHERE, found)
+    command = [str(environment.python), "scripts/test.py", "--other"]
+    # It ends its own processes before it ends.
+    with started_beside(name, command, dict(os.environ), patience_seconds=60) as finish:
+        yield finish
 
 
 def run_cell(
@@ -224,14 +249,14 @@ def run(name: str, command: list[str], env: dict[str, str]) -> Result:
 
 @contextmanager
 def started_beside(
-    name: str, command: list[str], env: dict[str, str]
+    name: str, command: list[str], env: dict[str, str], **options: Any
 ) -> Iterator[Callable[[], Result]]:
     """Start *command*; yield what waits for it, prints what it wrote and judges it."""
     started = time.monotonic()
     with ExitStack() as stack:
         output = stack.enter_context(TemporaryFile())
         process = stack.enter_context(
-            test_process(command, env, stdout=output, stderr=STDOUT)
+            test_process(command, env, stdout=output, stderr=STDOUT, **options)
         )
 
         def finish() -> Result:
@@ -247,8 +272,8 @@ def test_process(
     command: list[str], env: dict[str, str], **options: Any
 ) -> AbstractContextManager[Popen[bytes]]:
     # SIGINT, so that pytest tears its fixtures down; and time to do it.
-    stop = {"stop": signal.SIGINT, "patience_seconds": 30}
-    return running(command, cwd=ROOT, env=env, **stop, **options)
+    options = {"patience_seconds": 30} | options
+    return running(command, cwd=ROOT, env=env, stop=signal.SIGINT, **options)
 
 
 def result_of(name: str, command: list[str], status: int, started: float) -> Result:

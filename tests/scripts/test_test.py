@@ -1,3 +1,4 @@
+import contextlib
 import importlib.util
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def run_with(script, monkeypatch):
     monkeypatch.setattr(script, "end_on_signals", lambda: None)
     monkeypatch.setattr(script, "install", lambda components: None)
     monkeypatch.setattr(script, "run_cell", lambda *cell: passed)
-    monkeypatch.setattr(script, "other_cell", lambda found: passed)
+    other = contextlib.nullcontext(lambda: script.Result("Python 3.12", "PASSED"))
+    monkeypatch.setattr(script, "other_series", lambda environment: other)
     monkeypatch.setattr(Environment, "prepare", lambda *names: None)
 
     def run(components, javascript=()):
@@ -186,6 +188,36 @@ def test_unit_tests_need_nothing_that_npm_installs(checked):
     ]
 
 
+@pytest.fixture
+def beside(script, environment, monkeypatch):
+    """Return a function that runs what runs beside, as *program* would."""
+
+    def beside(program):
+        monkeypatch.setattr(script.interpreter, "find", lambda version: program)
+        monkeypatch.setattr(script, "started_beside", lambda *a, **k: started(*a))
+        with script.other_series(environment) as finish:
+            return finish()
+
+    @contextlib.contextmanager
+    def started(name, command, env):
+        yield lambda: script.Result(name, "PASSED", remark=" ".join(command[1:]))
+
+    return beside
+
+
+def test_the_other_series_of_django_runs_beside(beside):
+    result = beside("/usr/bin/another")
+
+    assert (result.status, result.remark) == ("PASSED", "scripts/test.py --other")
+
+
+def test_the_other_series_is_listed_where_its_python_is_not(script, beside):
+    result = beside(None)
+
+    assert result.status == "NOT RUN"
+    assert "on the PATH or under ~/.pyenv" in result.remark
+
+
 def test_an_unknown_argument_is_refused_with_the_known_one(script):
-    with pytest.raises(SystemExit, match=r"--quick.*Known: --fast"):
+    with pytest.raises(SystemExit, match=r"--quick.*Known: --fast, --other"):
         script.main(["--quick"])
