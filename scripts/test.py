@@ -28,8 +28,8 @@ from components import COMPONENTS, Component, install, install_command  # noqa: 
 from environment import ROOT, Environment, say  # noqa: E402
 from processes import end_on_signals, exit_status, running  # noqa: E402
 
-# Three at a time: most tests wait for a server more than they compute.
-PYTEST = "{python} -m pytest --quiet --numprocesses 3 --dist worksteal"
+# Four at a time: most tests wait for a server more than they compute.
+PYTEST = "{python} -m pytest --quiet --numprocesses 4 --dist worksteal"
 # These do little else than wait, or run beside others.
 PATIENT_PYTEST = "{python} -m pytest --quiet --numprocesses 2 --dist worksteal"
 ON_POSTGRESQL = "{python} scripts/postgres.py "
@@ -70,7 +70,10 @@ EVERYTHING = (
     *STYLE,
     TYPES,
     *DJANGO,
-    Part("SQLite", PYTEST, tests="not (postgres or slow)"),
+    # By themselves: among other tests each process would start its browser, and the
+    # sites for it, again and again.
+    Part("in a browser", PYTEST, tests="browser and not slow"),
+    Part("SQLite", PYTEST, tests="not (browser or postgres or slow)"),
     Part(
         "PostgreSQL",
         ON_POSTGRESQL + PYTEST,
