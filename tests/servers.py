@@ -24,6 +24,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
+from .forks import Fork
 from .settings import LAYERS
 from .waiting import eventually
 
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 START_SECONDS = 20
 STOP_SECONDS = 10
 LOG_LENGTH = 10_000
+FORKED = {"daphne", "uvicorn"}
 
 
 def missing(what, command):
@@ -250,6 +252,13 @@ class LiveServer(Process):
                 redis_url=redis_url, layer=layer, settings=settings, name=self.name
             ),
         )
+
+    def launch(self):
+        if self.kind in FORKED:
+            arguments = self._command[2:]  # after "python -m"
+            self._process = Fork(arguments, self._env, ROOT, self._log)
+        else:
+            super().launch()
 
     def start(self):
         self.launch()
