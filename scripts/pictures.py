@@ -62,13 +62,16 @@ def open_panel(site: Site, page: Any) -> None:
 
 
 def receive(site: Site, page: Any) -> None:
-    """Have a colleague send something from the desk, first what stays longest."""
+    """Have a colleague send something from the desk."""
+    toasts = page.locator("notification-toast")
     with site.open("bob") as desk:
         desk.goto("/")
         tell(desk, "alice", "Order 1043 cannot be delivered", "40", "orders")
+        toasts.hover()  # none of them goes before the last has come
         tell(desk, "alice", "Roaster 1 is due for cleaning", "30", "roasting")
         tell(desk, "alice", "Batch 320 may be shipped", "25", "roasting")
-    page.locator("notification-toast").nth(2).wait_for()
+        toasts.nth(2).wait_for()
+    page.mouse.move(0, 0)
 
 
 def tell(desk: Any, recipient: str, title: str, level: str, category: str) -> None:

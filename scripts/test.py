@@ -137,7 +137,7 @@ def main(arguments: list[str]) -> int:
         raise SystemExit(f"Unknown: {what}. Known: --fast, --other.")
     end_on_signals()
     started = time.monotonic()
-    fast = what == "--fast"
+    fast, whole = what == "--fast", what == ""
 
     environment = other_environment() if what == "--other" else Environment()
     environment.prepare(*REQUIREMENTS)
@@ -154,10 +154,10 @@ def main(arguments: list[str]) -> int:
             results.extend(javascript(environment))
         missing_node = any(result.status == "NOT RUN" for result in results)
         with ExitStack() as stack:
-            if not what:
+            if whole:
                 other = stack.enter_context(other_series(environment))
             results.extend(run_cell(environment, PARTS[what], found))
-            if not what:
+            if whole:
                 results.append(other())
         results.extend(not_run(component) for component in missing)
     finally:
