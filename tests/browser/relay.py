@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from tests.servers import free_port
 
 _REQUEST = re.compile(rb"(?:GET|HEAD|POST|OPTIONS) (\S+) HTTP/1\.1\r\n")
+_RETRY = re.compile(rb"^retry: (\d+)$", re.MULTILINE)
 _CHUNK = 65_536
 _WITHIN_SECONDS = 5.0
 
@@ -40,6 +41,8 @@ class Relay:
         self.port = free_port()
         self.url = f"http://{host}:{self.port}"
         self.requests = []
+        self.retries = []
+        """After how many seconds each stream said to come back, in their order."""
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
@@ -172,6 +175,7 @@ class Relay:
         with self._followed(to_site), suppress(OSError):
             try:
                 while data := await self._read(from_site):
+                    self.retries += [int(ms) / 1000 for ms in _RETRY.findall(data)]
                     to_browser.write(data)
                     await to_browser.drain()
             finally:
