@@ -41,8 +41,7 @@ class Relay:
         self.port = free_port()
         self.url = f"http://{host}:{self.port}"
         self.requests = []
-        self.retries = []
-        """After how many seconds each stream said to come back, in their order."""
+        self._retries = {}  # connection → what its stream said
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
@@ -98,6 +97,11 @@ class Relay:
             for request in list(self.requests)
             if request.path.startswith(path) and request.at >= since
         ]
+
+    @property
+    def retries(self):
+        """After how many seconds the open streams said to come back."""
+        return list(self._retries.values())
 
     def _run(self, coroutine):
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -175,10 +179,12 @@ class Relay:
         with self._followed(to_site), suppress(OSError):
             try:
                 while data := await self._read(from_site):
-                    self.retries += [int(ms) / 1000 for ms in _RETRY.findall(data)]
+                    if told := _RETRY.search(data):
+                        self._retries[to_browser] = int(told[1]) / 1000
                     to_browser.write(data)
                     await to_browser.drain()
             finally:
+                self._retries.pop(to_browser, None)
                 to_browser.close()
 
     async def _read(self, reader):

@@ -69,8 +69,9 @@ def test_fifty_clients_that_were_cut_at_once_come_back_one_by_one(crowd, site, r
 
     A busy machine may be late: it has a second of its own for those who waited.
     """
+    # A frame that gave its worker up has left a stream behind.
+    eventually(lambda: len(relay.retries) == CLIENTS)
     told = sorted(relay.retries)
-    assert len(told) == CLIENTS
     assert largest_share(told) <= LARGEST_SHARE, told
     cut_at = time.monotonic()
 
