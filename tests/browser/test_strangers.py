@@ -109,7 +109,7 @@ def test_who_signs_in_after_signing_out_sees_their_own(staff, bob, open_page, si
     make_notification(staff, "Private")
     old = open_page(staff, expecting=["401"])
     wait_for_status(old, "open")
-    page = open_page(staff, "/admin/")
+    page = open_page(staff, "/admin/", expecting=["401"])
 
     page.get_by_role("button", name="Log out").click()
     eventually(lambda: site.streams_of(staff) == 0, within=GONE_SECONDS)
@@ -130,7 +130,7 @@ def test_who_signs_in_again_finds_in_an_old_tab_what_was_there(bob, open_page):
     old = open_page(bob, "/notifications/")
     wait_for_status(old, "open")
 
-    sign_out_and_in_again(open_page(bob, "/admin/"), bob, old=old)
+    sign_out_and_in_again(open_page(bob, "/admin/", expecting=["401"]), bob, old=old)
 
     assert "signed-out" in old.evaluate("told")
     equal_the_table([old], bob)
@@ -141,7 +141,7 @@ def test_who_signs_in_again_finds_in_an_old_tab_what_was_there(bob, open_page):
 def test_who_signs_in_again_can_put_a_banner_away_in_an_old_tab(bob, open_page):
     old = open_page(bob, "/banner/")
     wait_for_status(old, "open")
-    sign_out_and_in_again(open_page(bob, "/admin/"), bob, old=old)
+    sign_out_and_in_again(open_page(bob, "/admin/", expecting=["401"]), bob, old=old)
 
     row = broadcast("Maintenance at 8", placement="banner")
     banners = old.get_by_role("list", name="Notices").get_by_role("listitem")
