@@ -87,7 +87,7 @@ def _took(watch):
     return JsonResponse(times | {"returned_at": time.monotonic()})
 
 
-# It retries after two, and Redis is new to it.
+# For the bus to be heard again after Redis was cut off: it retries every two.
 WIRE_SECONDS = 8
 
 BREAKABLE = {"start": "_load", "write": "_drain", "tick": "tick"}

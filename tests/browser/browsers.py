@@ -80,11 +80,6 @@ class Workers:
         found = self._session.send("Target.getTargets")["targetInfos"]
         return [each["url"] for each in found if each["type"] == "shared_worker"]
 
-    @property
-    def count(self):
-        """How many there are."""
-        return len(self.addresses)
-
 
 class Site(LiveServer):
     """The test site, as strict sites serve it."""
