@@ -1,11 +1,15 @@
 """Who may go on listening."""
 
+from unittest.mock import Mock
+
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import login, logout, user_logged_in
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import OperationalError
 from django.http import HttpRequest
 
+from notifications import revocation
 from notifications.models import Notification
 from notifications.outbox import announce
 
@@ -74,6 +78,26 @@ async def test_deactivating_a_user_ends_their_streams(ada, bob, open_stream, wir
 
         assert names(events) == ["bye"]
         assert await until_marked(bob, of_bob) == ["mark"]
+
+
+@pytest.mark.parametrize("error", [OperationalError, ConnectionError])
+async def test_streams_of_a_user_who_cannot_be_looked_up_end_and_may_come_back(
+    error, ada, open_stream, wire, monkeypatch
+):
+    # The second is what a cache says that holds the sessions.
+    authorise = Mock(side_effect=error("away"))
+    async with open_stream(ada) as first, open_stream(ada) as second:
+        await first.until("state")
+        await second.until("state")
+        await wire()
+        monkeypatch.setattr(revocation, "authorise", authorise)
+
+        ada.set_password("another")
+        await ada.asave()
+
+        for stream in (first, second):
+            [bye] = await stream.rest()
+            assert bye.data == {"reason": "expired"}
 
 
 async def test_deleting_a_user_ends_their_streams(ada, open_stream, wire):
