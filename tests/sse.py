@@ -4,7 +4,7 @@ Three ways to read a stream, all through one strict parser.
 ``Parser`` follows the WHATWG HTML standard, section 9.2.6, to the letter.
 ``SSEClient`` is a blocking client on a raw socket, for live servers.
 ``Stream`` runs the ASGI application in this process and can leave at any moment.
-Every wait has a deadline.
+Every wait has a deadline, which a busy machine may take longer to keep.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from urllib.parse import urlencode, urlsplit
 from asgiref.sync import sync_to_async
 
 from .factories import log_in
+from .waiting import patience
 
 WITHIN = 10.0
 
@@ -180,7 +181,7 @@ class SSEClient:
 
     def answer(self):
         """Wait for the answer's head."""
-        deadline = time.monotonic() + self._within
+        deadline = self._deadline()
         while b"\r\n\r\n" not in self._buffer:
             self._receive(deadline)
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
@@ -206,6 +207,9 @@ class SSEClient:
     def cursor(self):
         """The last event id of what was taken, as EventSource keeps it."""
         return self.events[-1].last_event_id if self.events else ""
+
+    def _deadline(self, within=None):
+        return time.monotonic() + patience(self._within if within is None else within)
 
     def _receive(self, deadline):
         left = deadline - time.monotonic()
@@ -247,30 +251,33 @@ class SSEClient:
         Raises:
             Cut: The stream ended, or *within* seconds were over.
         """
-        deadline = time.monotonic() + (self._within if within is None else within)
+        deadline = self._deadline(within)
         taken = []
         while len(taken) < count:
-            while not self._waiting:
-                if self.ended:
-                    raise Cut(f"The server has ended it; so far {names(self.events)}.")
-                data = self._body_bytes()
-                self.raw += data
-                self._waiting += self.parser.feed(data)
-                if not self._waiting and not self.ended:
-                    self._receive(deadline)
-            event = self._waiting.pop(0)
-            self.events.append(event)
+            event = self._take_one(deadline)
             if name is None or event.name == name:
                 taken.append(event)
         return taken
 
+    def _take_one(self, deadline):
+        while not self._waiting:
+            if self.ended:
+                raise Cut(f"The server has ended it; so far {names(self.events)}.")
+            data = self._body_bytes()
+            self.raw += data
+            self._waiting += self.parser.feed(data)
+            if not self._waiting and not self.ended:
+                self._receive(deadline)
+        self.events.append(self._waiting.pop(0))
+        return self.events[-1]
+
     def rest(self, *, within=None):
         """Return everything up to the end that the server makes."""
         before = len(self.events)
-        deadline = time.monotonic() + (self._within if within is None else within)
+        deadline = self._deadline(within)
         while True:
             try:
-                self.take(1, within=deadline - time.monotonic())
+                self._take_one(deadline)
             except Cut:
                 if not self.ended:
                     raise
@@ -278,7 +285,7 @@ class SSEClient:
 
     def body(self, *, within=None):
         """Return the whole body of an answer that has a Content-Length."""
-        deadline = time.monotonic() + (self._within if within is None else within)
+        deadline = self._deadline(within)
         while len(self._buffer) < int(self.headers["content-length"]):
             self._receive(deadline)
         return self._buffer
@@ -375,7 +382,7 @@ class Stream:
         """Return the application's next message, or raise what it raised."""
         getter = asyncio.create_task(self._outgoing.get())
         try:
-            async with asyncio.timeout(self._within):
+            async with asyncio.timeout(patience(self._within)):
                 await asyncio.wait(
                     {getter, self._task}, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -458,7 +465,7 @@ class Stream:
         await self._returned()
 
     async def _returned(self):
-        async with asyncio.timeout(self._within):
+        async with asyncio.timeout(patience(self._within)):
             await asyncio.wait({self._task})
         if not self._task.cancelled() and self._task.exception() is not None:
             raise self._task.exception()

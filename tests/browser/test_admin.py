@@ -15,7 +15,7 @@ from notifications import clock
 from notifications.inbox import Inbox
 from notifications.models import Broadcast
 from tests.factories import make_user
-from tests.waiting import eventually
+from tests.waiting import eventually, patience
 
 from .axe import audit
 from .pages import badge, bell, rows, wait_for_status
@@ -127,7 +127,7 @@ def test_numbers_move_while_the_admin_watches(root, ada, bob, open_page):
     press(page, "Send")
 
     for each in (*pages, watcher):
-        expect(rows(each)).to_contain_text(["Maintenance at 8"], timeout=2000)
+        expect(rows(each)).to_contain_text(["Maintenance at 8"], timeout=patience(2000))
     expect(messages(page)).to_contain_text("Sent. Audience: Everyone, 3.")
     expect(number(page, "audience")).to_have_text("3")
     expect(number(page, "delivered")).to_have_text(re.compile("^[3-5]$"))
@@ -232,9 +232,9 @@ def test_a_recall_is_gone_from_every_page_and_a_correction_replaces(
     press(page, "Recall")
 
     for each in pages:
-        expect(rows(each)).to_have_count(0, timeout=2000)
+        expect(rows(each)).to_have_count(0, timeout=patience(2000))
     for each in (*pages, late):
-        bell(each, "Notifications").wait_for(timeout=2000)
+        bell(each, "Notifications").wait_for(timeout=patience(2000))
         expect(badge(each)).to_be_hidden()
     expect(messages(page)).to_contain_text("Recalled")
     texts = [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]

@@ -9,6 +9,7 @@ from notifications import broadcasts, clock
 from notifications.api import broadcast
 from notifications.inbox import Inbox
 from notifications.models import Broadcast
+from tests.waiting import patience
 
 from .pages import badge, on_both_rungs, rows, wait_for_status
 
@@ -51,7 +52,7 @@ def test_a_banner_comes_changes_and_goes_while_the_page_is_open(ada, open_page):
     )
 
     broadcasts.recall(stored(first))
-    expect(banners(page)).to_have_count(1, timeout=2000)
+    expect(banners(page)).to_have_count(1, timeout=patience(2000))
 
 
 def test_who_puts_it_away_has_done_so_everywhere(ada, bob, open_page):

@@ -10,6 +10,7 @@ from notifications.constants import Level
 from notifications.inbox import Inbox
 from notifications.models import Notification
 from tests.factories import make_notification, make_user
+from tests.waiting import patience
 
 from .pages import STREAM, badge, bell, receive, rows, settle, wait_for_status
 
@@ -24,7 +25,7 @@ def test_what_is_notified_is_in_badge_and_panel_within_a_second(ada, open_page):
 
     notify(ada, "You were invited", body="By Bob.", url="/teams/1", level=Level.WARNING)
 
-    expect(badge(page)).to_have_text("2", timeout=1000)
+    expect(badge(page)).to_have_text("2", timeout=patience(1000))
     bell(page, "Notifications, 2 unread").click()
     row = rows(page).first
     expect(row).to_contain_text("Warning: You were invited")
@@ -44,7 +45,7 @@ def test_a_broadcast_is_in_everyones_open_page(ada, bob, open_page):
     broadcast("Maintenance at noon")
 
     for page in pages:
-        expect(badge(page)).to_have_text("2", timeout=1000)
+        expect(badge(page)).to_have_text("2", timeout=patience(1000))
 
 
 def test_what_an_admin_publishes_is_in_a_users_open_page(ada, open_page):

@@ -15,7 +15,7 @@ from notifications.inbox import Inbox
 from notifications.models import Notification
 from tests.factories import make_notification
 from tests.servers import START_SECONDS, Process, free_port, missing
-from tests.waiting import eventually
+from tests.waiting import eventually, patience
 
 from .pages import (
     STATE_PATH,
@@ -297,7 +297,7 @@ def test_behind_a_proxy_that_buffers_the_page_polls(
 
     wait_for_status(page, "polling")
 
-    assert time.monotonic() < opened_at + 15
+    assert time.monotonic() < opened_at + patience(15)
     expect(badge(page)).to_have_text("1")
     hints = [line for line in [*said, *site.said] if "buffering" in line[1]]
     assert [kind for kind, _ in hints] == ["info"]

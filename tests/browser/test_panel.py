@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from notifications.api import notify
 from notifications.inbox import Filter, Inbox, View
 from tests.factories import make_notification, make_notifications
+from tests.waiting import patience
 
 from .pages import badge, bell, rows, wait_for_status
 
@@ -34,7 +35,7 @@ def test_badge_and_name_count_in_every_tab_what_is_new(ada, open_page):
     for text, unread in [("99", 99), ("99+", 100)]:
         notify(ada, f"That makes {unread}")
         for tab in tabs:
-            expect(badge(tab)).to_have_text(text, timeout=1000)
+            expect(badge(tab)).to_have_text(text, timeout=patience(1000))
             expect(bell(tab, f"Notifications, {unread} unread")).to_be_visible()
 
     Inbox(ada).mark_seen()
@@ -87,9 +88,9 @@ def test_opening_the_panel_marks_seen_everywhere_and_reads_nothing(ada, open_pag
     first.bring_to_front()
     bell(first, "Notifications, 1 unread").click()
 
-    expect(badge(first)).to_be_hidden(timeout=1500)
+    expect(badge(first)).to_be_hidden(timeout=patience(1500))
     for page in (second, phone):
-        expect(badge(page)).to_be_hidden(timeout=1000)
+        expect(badge(page)).to_be_hidden(timeout=patience(1000))
         expect(bell(page, "Notifications, 1 unread")).to_be_visible()
     expect(rows(first)).not_to_have_attribute("data-read", "")
     unread = Inbox(ada).page(where=Filter(View.UNREAD)).items

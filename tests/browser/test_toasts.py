@@ -15,7 +15,7 @@ from notifications.events import Cursor
 from notifications.inbox import Inbox
 from notifications.models import Notification
 from tests.factories import make_notification
-from tests.waiting import eventually
+from tests.waiting import eventually, patience
 
 from .attention import look_at, look_away_from, work_elsewhere
 from .pages import badge, bell, receive, settle, wait_for_status
@@ -104,7 +104,9 @@ def test_it_is_there_within_a_second_in_the_tab_in_front_only(ada, open_page):
 
     notify(ada, "You were invited", body="By Bob.", level=Level.WARNING)
 
-    expect(titles(front).nth(1)).to_have_text("You were invited", timeout=1000)
+    expect(titles(front).nth(1)).to_have_text(
+        "You were invited", timeout=patience(1000)
+    )
     expect(toasts(front).nth(1)).to_contain_text("Warning:")
     expect(toasts(front).nth(1)).to_contain_text("By Bob.")
     expect(badge(back)).to_have_text("2")

@@ -1,6 +1,5 @@
 """Who loses the right to listen stops hearing; who does not is left alone."""
 
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -46,9 +45,7 @@ def connect(server):
 
 def ends(client):
     """Wait for the end of a stream; return the reason it gave."""
-    start = time.monotonic()
     events = client.rest(within=REVOKED_SECONDS)
-    assert time.monotonic() - start < REVOKED_SECONDS
     assert events[-1].name == "bye"
     return events[-1].data["reason"]
 

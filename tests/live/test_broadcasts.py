@@ -14,7 +14,7 @@ from notifications.models import Broadcast, Notification, Receipt
 from tests.factories import log_in, make_notification, make_user, make_users
 from tests.servers import redis_layer
 from tests.sse import SSEClient, ids, names, titles
-from tests.waiting import eventually
+from tests.waiting import eventually, patience
 
 pytestmark = [
     pytest.mark.live,
@@ -195,7 +195,7 @@ def gone(clients, row, since, within):
     for client in clients:
         [removed] = client.take(1, "removed", within=within + 10)
         assert removed.data == {"ids": [row.pk]}
-    assert time.monotonic() - since < within
+    assert time.monotonic() - since < patience(within)
 
 
 def test_of_four_processes_one_announces_what_is_due_and_all_take_it_down(four):
@@ -209,7 +209,8 @@ def test_of_four_processes_one_announces_what_is_due_and_all_take_it_down(four):
         [event] = client.take(1, "notification", within=20)
         assert event.data["id"] == row.pk
     row.refresh_from_db()
-    assert timedelta() <= row.announced_at - row.publish_at < timedelta(seconds=2)
+    late = row.announced_at - row.publish_at
+    assert timedelta() <= late < timedelta(seconds=patience(2))
     assert sum(server.counts["announced"] for server in servers) == 1
 
     started = time.monotonic()
@@ -240,7 +241,7 @@ def test_without_redis_all_of_that_happens_by_the_sweep_in_time(four, redis):
 
     for client in clients:
         client.take(1, "notification", within=poll + 20)
-    assert time.monotonic() - due < poll + 2
+    assert time.monotonic() - due < patience(poll + 2)
     assert sum(server.counts["announced"] for server in servers) == 1
 
     started = time.monotonic()
