@@ -33,6 +33,11 @@ START_SECONDS = 20
 STOP_SECONDS = 10
 LOG_LENGTH = 10_000
 FORKED = {"daphne", "uvicorn"}
+# Settings with which a test is over before the sweep brings what the wire did not.
+NO_SWEEP = {
+    "NOTIFICATIONS_POLL_SECONDS": 600,
+    "NOTIFICATIONS_OVERLAP_SECONDS": 1500,
+}
 
 
 def missing(what, command):

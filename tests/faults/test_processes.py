@@ -10,7 +10,14 @@ import pytest
 from notifications.api import notify
 from notifications.models import Notification
 from tests.factories import log_in
-from tests.servers import REDIS_LAYERS, ROOT, environment, free_port, redis_layer
+from tests.servers import (
+    NO_SWEEP,
+    REDIS_LAYERS,
+    ROOT,
+    environment,
+    free_port,
+    redis_layer,
+)
 from tests.sse import SSEClient, titles
 from tests.waiting import eventually
 
@@ -131,7 +138,7 @@ def test_what_a_process_publishes_before_it_ends_is_heard_over_the_wire(
     script, expected, layer, ada, redis_server, live_server_process
 ):
     cell = {"redis_url": redis_server.url, "layer": layer}
-    server = live_server_process(**cell)
+    server = live_server_process(**cell, settings=NO_SWEEP)
     url = f"{server.url}/notifications/stream/"
     with SSEClient(url, cookies=log_in(ada)) as client:
         client.take(2)
@@ -167,7 +174,9 @@ def test_a_worker_that_was_forked_from_a_process_that_listens_hears_for_itself(
     layer, ada, redis_server, live_server_process, settings
 ):
     settings.CHANNEL_LAYERS = redis_layer(layer, redis_server.url)
-    server = live_server_process("preload", redis_url=redis_server.url, layer=layer)
+    server = live_server_process(
+        "preload", redis_url=redis_server.url, layer=layer, settings=NO_SWEEP
+    )
     url = f"{server.url}/notifications/stream/"
     published = [str(number) for number in range(40)]
     with SSEClient(url, cookies=log_in(ada)) as client:

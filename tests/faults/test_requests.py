@@ -4,7 +4,7 @@ import pytest
 
 from notifications.models import Notification
 from tests.factories import log_in
-from tests.servers import REDIS_LAYERS
+from tests.servers import NO_SWEEP, REDIS_LAYERS
 from tests.sse import SSEClient, titles
 from tests.waiting import eventually
 
@@ -37,12 +37,9 @@ def view(request):
 
 @pytest.fixture
 def serve(layer, live_server_process):
-    def serve(redis):
-        return live_server_process(
-            redis_url=redis.url,
-            layer=layer,
-            settings={"NOTIFICATIONS_POLL_SECONDS": POLL_SECONDS},
-        )
+    def serve(redis, **settings):
+        settings = {"NOTIFICATIONS_POLL_SECONDS": POLL_SECONDS} | settings
+        return live_server_process(redis_url=redis.url, layer=layer, settings=settings)
 
     return serve
 
@@ -66,7 +63,7 @@ def stored():
 def test_while_redis_is_well_what_a_view_publishes_arrives_at_once(
     view, serve, ada, redis_server
 ):
-    server = serve(redis_server)
+    server = serve(redis_server, **NO_SWEEP)
     with stream_of(server, ada) as client:
         client.take(2)
         eventually(lambda: server.counts["healthy"])

@@ -6,7 +6,7 @@ from django.db import connection
 from notifications.api import notify
 from notifications.events import Cursor
 from tests.factories import log_in, make_notification, make_users
-from tests.servers import database_connections, redis_layer, run_command
+from tests.servers import NO_SWEEP, database_connections, redis_layer, run_command
 from tests.sse import SSEClient, names, titles
 from tests.waiting import eventually
 
@@ -101,12 +101,13 @@ def test_who_leaves_is_gone_from_the_hub(kind, ada, live_server_process):
 
 
 @pytest.mark.redis
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("layer", ["pubsub", "core"])
 def test_what_a_process_sends_that_lives_half_a_second_is_heard_each_time(
     layer, ada, redis_server, live_server_process
 ):
     cell = {"redis_url": redis_server.url, "layer": layer}
-    server = live_server_process(**cell)
+    server = live_server_process(**cell, settings=NO_SWEEP)
     # Each takes a second of a processor. Nothing of it depends on the database.
     times = 20 if (layer, connection.vendor) == ("pubsub", "sqlite") else 3
     with stream(server, ada) as client:
