@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from . import audiences, clock, outbox
 from .audiences import Users
 from .constants import INSERT_SIZE, TITLE_LENGTH, Placement
+from .events import is_storable
 from .exceptions import InvalidNotification
 from .models import (
     Broadcast,
@@ -348,8 +349,11 @@ def check_ending(
     Accept what ends, or can be put away.
 
     Raises:
-        InvalidNotification: It would stay for good, or end before it *begins*.
+        InvalidNotification: It would stay for good, or end before it *begins*, or
+            one of these is too far away to be stored.
     """
+    if not all(is_storable(moment) for moment in (begins, expires_at) if moment):
+        raise InvalidNotification(gettext("This is too far in the future."))
     if not dismissible and expires_at is None:
         raise InvalidNotification(
             gettext(

@@ -15,6 +15,7 @@ from django.utils.functional import Promise
 
 from . import categories, clock
 from .constants import KEY_LENGTH, TITLE_LENGTH, URL_LENGTH, Level
+from .events import is_storable
 from .exceptions import InvalidNotification
 from .links import is_safe
 
@@ -181,6 +182,10 @@ def _moment(name: str, value: datetime | None) -> datetime | None:
         raise InvalidNotification(
             f"{name} is {value!r}, which has a time zone, while USE_TZ is off; "
             "pass it through django.utils.timezone.make_naive()."
+        )
+    if not is_storable(value):
+        raise InvalidNotification(
+            f"{name} is {value!r}; give a moment from 1970 to 9998, or None."
         )
     return value
 

@@ -43,7 +43,8 @@ _CURSOR = re.compile(r"(\d{1,18})-(\d{1,19})", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LARGEST_ID: Final = 2**63 - 1
-_LATEST_US: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+# A year before the last that a datetime can be in: it fits in every time zone.
+_LATEST_US: Final = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -57,6 +58,16 @@ def from_microseconds(microseconds: int) -> datetime:
     if settings.USE_TZ:
         return moment
     return timezone.make_naive(moment, timezone.get_default_timezone())
+
+
+def is_storable(moment: datetime) -> bool:
+    """
+    Whether *moment* can be read back, and be a cursor: from 1970 to the end of 9998.
+
+    PostgreSQL stores the last hours of 9999 in New York, which are in the year 10000
+    in UTC, and then no query that meets them can be answered any more.
+    """
+    return 0 <= to_microseconds(moment) <= _LATEST_US
 
 
 def to_iso(moment: datetime) -> str:

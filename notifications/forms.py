@@ -14,11 +14,13 @@ from django.contrib.admin.widgets import (
     AdminTextInputWidget,
 )
 from django.core.exceptions import ValidationError
+from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from . import audiences, broadcasts, categories, clock
 from .constants import KEY_LENGTH, LARGE_AUDIENCE, TITLE_LENGTH
+from .events import is_storable
 from .exceptions import InvalidNotification
 from .models import Broadcast
 
@@ -83,6 +85,8 @@ class TranslationsField(forms.Field):
 
     def validate(self, value: Translations) -> None:
         for code, texts in value.items():
+            for text in texts.values():
+                ProhibitNullCharactersValidator()(text)
             if len(texts.get("title", "")) > TITLE_LENGTH:
                 raise ValidationError(
                     _("The title in %(language)s has more than %(limit)s characters."),
@@ -254,6 +258,8 @@ class MomentForm(forms.Form):
         at = self.cleaned_data["at"]
         if at is not None and at <= clock.now():
             raise ValidationError(_("This lies in the past."))
+        if at is not None and not is_storable(at):
+            raise ValidationError(_("This is too far in the future."))
         return at
 
 

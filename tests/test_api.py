@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -38,6 +39,7 @@ from .sse import parse
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 def titles_of(user):
@@ -179,6 +181,9 @@ def test_a_recipient_that_nothing_can_be_kept_for_is_refused(recipients):
         {"publish_at": "2026-01-01"},
         {"expires_at": timezone.now() - HOUR},
         {"expires_at": datetime(2040, 1, 1)},
+        {"expires_at": datetime(9999, 12, 31, 23, tzinfo=NEW_YORK)},
+        {"publish_at": datetime(9999, 12, 31, tzinfo=UTC)},
+        {"publish_at": datetime(1969, 12, 31, tzinfo=UTC)},
         {"actor": unsaved_user},
         {"target": unsaved_user},
     ],

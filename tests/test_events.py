@@ -32,7 +32,7 @@ anything = st.recursive(
 )  # fmt: skip
 cursors = st.builds(
     Cursor,
-    st.integers(0, to_microseconds(datetime.max.replace(tzinfo=UTC))),
+    st.integers(0, to_microseconds(datetime(9999, 1, 1, tzinfo=UTC))),
     st.integers(0, 2**63 - 1),
 )
 

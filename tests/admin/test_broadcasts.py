@@ -143,6 +143,32 @@ def test_an_expiry_in_the_past_is_refused_in_the_form(client, admin):
     assert "lies in the past" in response.text
 
 
+# PostgreSQL stores it, in New York; it is the year 10000 then, and nobody can read it.
+NEVER = {"0": "9999-12-31", "1": "23:59:59"}
+
+
+def test_an_expiry_at_the_end_of_time_is_refused_in_the_form(client, admin, settings):
+    settings.TIME_ZONE = "America/New_York"
+    never = {f"expires_at_{part}": text for part, text in NEVER.items()}
+
+    response = client.post(reverse(ADD), filled(**never, _continue="1"))
+
+    assert "too far in the future" in response.text
+    assert not Broadcast.objects.exists()
+
+
+def test_a_moment_at_the_end_of_time_is_refused(client, admin, sent, settings):
+    settings.TIME_ZONE = "America/New_York"
+    draft = make_draft()
+    never = {f"at_{part}": text for part, text in NEVER.items()}
+
+    response = client.post(url_to("send", draft), confirmed(draft, **never))
+
+    assert "too far in the future" in response.text
+    draft.refresh_from_db()
+    assert draft.publish_at is None
+
+
 def test_what_may_not_be_put_away_has_to_expire(client, admin):
     response = client.post(reverse(ADD), filled(dismissible="", _continue="1"))
 
@@ -173,6 +199,15 @@ def test_a_translated_title_that_does_not_fit_is_refused(client, admin):
 
     assert "has more than 200 characters" in response.text
     assert "x" * 201 in response.text  # nothing of what was typed is lost
+    assert not Broadcast.objects.exists()
+
+
+def test_a_translation_no_database_could_hold_is_refused(client, admin):
+    response = client.post(
+        reverse(ADD), filled(translations_de_title="a\0b", _continue="1")
+    )
+
+    assert "Null characters are not allowed" in response.text
     assert not Broadcast.objects.exists()
 
 
@@ -209,7 +244,14 @@ def test_the_reach_of_what_is_being_chosen_can_be_asked(client, admin, ada, bob)
 
 
 @pytest.mark.parametrize(
-    "asked", [{"audience": "nobody"}, {"audience": "users", "users": "x"}]
+    "asked",
+    [
+        {"audience": "nobody"},
+        {"audience": "users", "users": "x"},
+        {"audience": "group:" + "9" * 5000},
+        {"audience": "group:" + "9" * 20},
+    ],
+    ids=lambda asked: asked["audience"][:10],
 )
 def test_a_reach_that_cannot_be_told_is_a_clear_error(client, admin, asked):
     response = client.get(reverse(f"{ADMIN}reach"), asked)
