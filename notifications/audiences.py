@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group
 from django.core.exceptions import FieldDoesNotExist
+from django.db import router
 from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils.functional import Promise
@@ -27,6 +28,7 @@ EVERYONE = "everyone"
 STAFF = "staff"
 USERS = "users"
 GROUP_PREFIX = "group:"
+GROUP_LENGTH = 20  # digits: more than any key has, and few enough to be read
 
 Users = QuerySet[Any]
 
@@ -75,7 +77,9 @@ def register(
         )
 
     def ask(user: AbstractBaseUser) -> bool:
-        return users().filter(pk=user.pk).exists()
+        # Not of a replica, which may not have heard yet of what has just changed.
+        written = router.db_for_write(type(user))
+        return users().using(written).filter(pk=user.pk).exists()
 
     _audiences[key] = audience = Audience(key, label, users, includes or ask)
     return audience
@@ -126,7 +130,8 @@ def keys_of(user: AbstractBaseUser) -> frozenset[str]:
         if key != USERS and audience.includes(user)
     }
     if _is_active(user) and hasattr(user, "groups"):
-        pks = user.groups.order_by().values_list("pk", flat=True)
+        written = router.db_for_write(type(user))
+        pks = user.groups.using(written).order_by().values_list("pk", flat=True)
         keys.update(f"{GROUP_PREFIX}{pk}" for pk in pks)
     return frozenset(keys)
 
@@ -150,7 +155,8 @@ def changed(*users: AbstractBaseUser) -> None:
 
 
 def _group(pk: str) -> Group | None:
-    return Group.objects.filter(pk=pk).first() if pk.isdecimal() else None
+    is_key = pk.isdecimal() and len(pk) <= GROUP_LENGTH
+    return Group.objects.filter(pk=pk).first() if is_key else None
 
 
 def _of_group(group: Group) -> Audience:

@@ -339,6 +339,7 @@ class Hub:
         for stream in streams:
             try:
                 user = revocation.authorise(stream.user.pk, stream.session_key)
+                keys = audiences.keys_of(user) if user else frozenset()
             # Deliberate: sessions may be in a cache, or anywhere. Whoever may listen
             # comes back, and is then authenticated as ever.
             except Exception as error:
@@ -349,7 +350,6 @@ class Hub:
                 self._call(stream.loop, stream.end, "revoked")
                 continue
             stream.user = user
-            keys = audiences.keys_of(user)
             if keys != stream.audiences:
                 self.subscribe(stream, keys)
                 cursor = Cursor.at(clock.now())

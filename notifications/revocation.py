@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import (
     HASH_SESSION_KEY,
@@ -33,9 +34,16 @@ def connect() -> None:
     user_model = get_user_model()
     user_logged_out.connect(_logged_out, dispatch_uid="live_notifications")
     user_logged_in.connect(_logged_in, dispatch_uid="live_notifications")
-    post_save.connect(_saved, user_model, dispatch_uid="live_notifications")
-    post_delete.connect(_deleted, user_model, dispatch_uid="live_notifications")
-    post_delete.connect(_group_deleted, Group, dispatch_uid="live_notifications")
+    for model in apps.get_models():
+        # What saves a proxy, or a child, does not name its parent. Not for every
+        # model: Django deletes slowly what somebody hears the deletion of.
+        if issubclass(model, user_model):
+            post_save.connect(_saved, model, dispatch_uid="live_notifications")
+            post_delete.connect(_deleted, model, dispatch_uid="live_notifications")
+        elif issubclass(model, Group):
+            post_delete.connect(
+                _group_deleted, model, dispatch_uid="live_notifications"
+            )
     membership_changed.connect(_members_changed, dispatch_uid="live_notifications")
     if groups := getattr(user_model, "groups", None):
         m2m_changed.connect(
@@ -63,7 +71,9 @@ def authorise(pk: Any, session_key: str | None) -> AbstractBaseUser | None:
     They must exist, be active and, where the stream came with a session, that
     must still be theirs and valid for their password.
     """
-    user = get_user_model()._default_manager.filter(pk=pk).first()
+    # Not from a replica: it may not have heard yet of what is asked about.
+    users = get_user_model()._default_manager
+    user = users.using(router.db_for_write(get_user_model())).filter(pk=pk).first()
     if user is None or not user.is_active:
         return None
     if session_key is not None and not _session_is_valid(user, session_key):
@@ -85,7 +95,7 @@ def _session_is_valid(user: AbstractBaseUser, session_key: str) -> bool:
 def _logged_out(request: Any, **kwargs: Any) -> None:
     session_key = getattr(getattr(request, "session", None), "session_key", None)
     if session_key:
-        bus.send("logout", session=digest(session_key))
+        _end_session(session_key)
 
 
 def _logged_in(request: Any, user: Any, **kwargs: Any) -> None:
@@ -93,7 +103,20 @@ def _logged_in(request: Any, user: Any, **kwargs: Any) -> None:
     # The user's own streams go on, though their session has another key now.
     before = getattr(request, "COOKIES", {}).get(settings.SESSION_COOKIE_NAME)
     if before:
-        bus.send("logout", session=digest(before), but=str(user.pk))
+        _end_session(before, but=str(user.pk))
+
+
+def _end_session(session_key: str, **content: Any) -> None:
+    """Have every process end the streams of the session, which is being flushed."""
+
+    def send() -> None:
+        bus.send("logout", session=digest(session_key), **content)
+
+    send()
+    # Under ATOMIC_REQUESTS the session is good for new streams until the commit.
+    using = router.db_for_write(get_user_model())
+    if transaction.get_connection(using).in_atomic_block:
+        transaction.on_commit(send, using=using, robust=True)
 
 
 def _saved(

@@ -164,6 +164,12 @@ class Stream:
     def _load(self) -> list[Offer]:
         """Return hello, replay and state. Runs in the hub's reader."""
         hub.wait_for_wire()
+        # Whoever signed out between the view and register() did so unheard.
+        user = revocation.authorise(self.user.pk, self.session_key)
+        if user is None:
+            self.loop.call_soon_threadsafe(self.end, "revoked")
+            return []
+        self.user = user
         inbox = Inbox(self.user)
         hub.subscribe(self, inbox.audiences)
         now = clock.now()

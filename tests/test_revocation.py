@@ -4,17 +4,20 @@ from unittest.mock import Mock
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth import login, logout, user_logged_in
+from django.apps import apps
+from django.contrib.auth import get_user_model, login, logout, user_logged_in
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.http import HttpRequest
+from django.test.utils import isolate_apps
 
-from notifications import revocation
+from notifications import audiences, revocation
 from notifications.models import Notification
 from notifications.outbox import announce
+from notifications.stream import Stream
 
 from .factories import has_field, log_in, make_notification
-from .sse import names, titles
+from .sse import names, parse, titles
 from .streams import until_marked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,6 +101,70 @@ async def test_streams_of_a_user_who_cannot_be_looked_up_end_and_may_come_back(
         for stream in (first, second):
             [bye] = await stream.rest()
             assert bye.data == {"reason": "expired"}
+
+
+async def test_a_user_whose_audiences_cannot_be_told_keeps_nobody_from_the_end(
+    ada, bob, open_stream, wire, monkeypatch
+):
+    async with open_stream(ada) as of_ada, open_stream(bob) as of_bob:
+        await of_ada.until("state")
+        await of_bob.until("state")
+        await wire()
+        monkeypatch.setattr(audiences, "keys_of", Mock(side_effect=LookupError("gone")))
+
+        await sync_to_async(audiences.changed)(ada, bob)
+
+        for stream in (of_ada, of_bob):
+            [bye] = await stream.rest()
+            assert bye.data == {"reason": "expired"}
+
+
+@isolate_apps(get_user_model()._meta.app_config.name)
+def test_whoever_saves_and_deletes_through_a_proxy_says_so(ada, sent, monkeypatch):
+    meta = type("Meta", (), {"proxy": True, "app_label": ada._meta.app_label})
+    proxy = type("Customer", (type(ada),), {"__module__": __name__, "Meta": meta})
+    known = apps.get_models
+    monkeypatch.setattr(apps, "get_models", lambda **kw: [*known(**kw), proxy])
+    revocation.connect()
+    customer, users = proxy._default_manager.get(pk=ada.pk), [str(ada.pk)]
+
+    customer.save()
+    customer.delete()
+
+    assert sent == 2 * [{"kind": "recheck", "users": users}]
+
+
+def test_who_may_listen_is_read_where_it_was_written(ada, settings):
+    settings.DATABASE_ROUTERS = ["tests.routers.ReplicaThatIsAway"]
+
+    user = revocation.authorise(ada.pk, None)
+
+    assert user == ada
+    assert "everyone" in audiences.keys_of(user)
+
+
+async def test_who_signs_out_before_the_stream_begins_hears_nothing(
+    ada, open_stream, wire
+):
+    cookies = await sync_to_async(log_in)(ada)
+    stream = Stream(ada, session_key=cookies["sessionid"])
+    await sync_to_async(log_out)(ada, cookies)
+
+    events = parse(b"".join([chunk async for chunk in stream]))
+
+    assert names(events) == ["bye"]
+    assert events[0].data == {"reason": "revoked"}
+
+
+def test_a_logout_in_a_transaction_is_told_again_when_it_is_valid(ada, sent):
+    cookies = log_in(ada)
+
+    with transaction.atomic():
+        log_out(ada, cookies)
+        assert len(sent) == 1  # what is open ends at once
+
+    # What was opened until now ends now.
+    assert sent == 2 * [{"kind": "logout", "session": sent[0]["session"]}]
 
 
 async def test_deleting_a_user_ends_their_streams(ada, open_stream, wire):
