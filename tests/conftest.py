@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
-from django.core.asgi import get_asgi_application
+from django.core.handlers.asgi import ASGIHandler
 from django.db import connection, connections
 from django.urls import reverse
 
@@ -179,14 +179,9 @@ def missed(ada):
 
 
 @pytest.fixture
-def application():
-    return get_asgi_application()
-
-
-@pytest.fixture
-def open_stream(application):
+def open_stream():
     """
-    Return a function that opens a stream of this process's application.
+    Return a function that opens a stream of this process, as its settings are then.
 
     ``async with open_stream(ada, cursor=…) as stream`` is a ``sse.Stream``.
     """
@@ -198,6 +193,8 @@ def open_stream(application):
         if cursor is not None:
             options["query"] = urlencode({"cursor": cursor})
         path = options.pop("path", None) or reverse("notifications:stream")
+        # Built each time: it reads the middleware once and for all.
+        application = ASGIHandler()
         return sse.Stream(application, path, user=user, headers=headers, **options)
 
     return open_stream

@@ -1,15 +1,20 @@
+import asyncio
 import json
 import re
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
 import pytest
+from asgiref.sync import markcoroutinefunction
 from django.conf import settings as project
-from django.db import connections
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 
 from notifications import gate
+from notifications.bus import bus
 from notifications.events import Cursor
 from notifications.filters import Filter, View
 from notifications.hub import hub
@@ -20,6 +25,7 @@ from notifications.worker import worker_url
 
 from .factories import has_field, make_notification
 from .sse import names
+from .waiting import aeventually
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +38,25 @@ CHANGES = ["read", "unread", "archived", "unarchived"]
 
 def url(name):
     return reverse(f"notifications:{name}")
+
+
+class TokenMiddleware:
+    """Knows who asks by a header, as those of APIs do."""
+
+    sync_capable, async_capable = False, True
+
+    def __init__(self, get_response):
+        self.get_response = markcoroutinefunction(get_response)
+        markcoroutinefunction(self)
+
+    async def __call__(self, request):
+        pk = request.headers["Authorization"]
+
+        async def auser():
+            return await get_user_model()._default_manager.aget(pk=pk)
+
+        request.auser = auser
+        return await self.get_response(request)
 
 
 @pytest.fixture
@@ -105,6 +130,7 @@ def test_a_stream_cannot_be_posted_to(signed_in):
         {"origin": "http://testserver.evil.example"},
         {"origin": "http://testserver:8000"},
         {"origin": "null"},
+        {"origin": "http://["},
     ],
     ids=str,
 )
@@ -155,6 +181,25 @@ async def test_a_full_process_says_503_and_when_to_come_back(
 
 
 @committed
+async def test_who_waited_while_a_process_filled_up_is_told_503(
+    bob, open_stream, settings
+):
+    settings.NOTIFICATIONS_MAX_STREAMS = 1
+    late = open_stream(bob)
+    async with AsyncExitStack() as crowd:
+        for _ in range(gate.WIDTH):
+            await crowd.enter_async_context(gate.passage())
+        entering = asyncio.create_task(late.__aenter__())
+        semaphore = gate._gates[asyncio.get_running_loop()]
+        await aeventually(lambda: semaphore._waiters)
+        settings.NOTIFICATIONS_MAX_STREAMS = 0
+
+    await entering
+    assert late.status == 503
+    await late.disconnect()
+
+
+@committed
 async def test_a_crowd_that_starts_at_once_is_told_503(ada, open_stream, monkeypatch):
     monkeypatch.setattr(gate, "QUEUE_SECONDS", 0.01)
     async with AsyncExitStack() as crowd:
@@ -184,6 +229,50 @@ async def test_a_stream_works_where_every_request_is_a_transaction(
     async with open_stream(ada) as stream:
         assert stream.status == 200
         await stream.until("state")
+
+
+@committed
+def test_who_polls_announces_nothing_in_a_transaction_that_may_fail(
+    ada, signed_in, monkeypatch
+):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    row = make_notification(ada, "Scheduled", announced_at=None)
+    opened = Cursor.at(row.publish_at - 10 * MINUTE)
+    in_transaction = []
+    monkeypatch.setattr(
+        bus,
+        "send",
+        lambda *args, **kw: in_transaction.append(connection.in_atomic_block),
+    )
+
+    signed_in.get(url("state"), {"since": str(opened)})
+
+    assert in_transaction == [False]
+
+
+@committed
+async def test_who_comes_without_a_session_may_stream(ada, open_stream, settings):
+    settings.MIDDLEWARE = ["tests.test_views.TokenMiddleware"]
+
+    async with open_stream(headers={"authorization": ada.pk}) as stream:
+        assert stream.status == 200
+        assert names(await stream.take(2)) == ["hello", "state"]
+
+
+@committed
+async def test_who_comes_with_a_token_may_have_a_session_of_nobody(
+    ada, open_stream, settings
+):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.test_views.TokenMiddleware"]
+    basket = SessionStore()
+    basket["basket"] = ["a book"]
+    await basket.acreate()
+    cookies = {"sessionid": basket.session_key}
+
+    async with open_stream(
+        headers={"authorization": ada.pk}, cookies=cookies
+    ) as stream:
+        assert names(await stream.take(2)) == ["hello", "state"]
 
 
 @committed
@@ -562,6 +651,25 @@ def test_who_polls_has_announced_what_is_due(ada, signed_in, sent):
     assert [message["to"] for message in sent] == [[[str(ada.pk), row.pk]]]
     signed_in.post(url("seen"), {"upto": answer["cursor"]})
     assert signed_in.get(url("state")).json()["unseen"] == 0
+
+
+@pytest.mark.parametrize("name", ["inbox", "list"])
+def test_a_category_no_database_could_hold_is_one_without_rows(name, signed_in):
+    assert signed_in.get(url(name), {"category": "a\0b"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"), [("inbox", "before"), ("list", "before"), ("state", "since")]
+)
+def test_a_cursor_at_the_end_of_time_is_no_fault_of_the_server(
+    name, parameter, signed_in, settings
+):
+    settings.USE_TZ = False
+    settings.TIME_ZONE = "Europe/Vienna"
+
+    answer = signed_in.get(url(name), {parameter: "253402300799999999-1"})
+
+    assert answer.status_code < 500
 
 
 def test_the_state_since_too_long_ago_is_a_reset(ada, signed_in, settings):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import connections, transaction
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -17,11 +19,19 @@ from notifications.revocation import page_key
 
 SEARCH_LENGTH = 200
 
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Response = TypeVar("Response", bound=HttpResponseBase)
 
 
 class BadRequest(Exception):
     """Something in the request cannot be understood; the text says what."""
+
+
+def outside_transactions(view: Endpoint) -> Endpoint:
+    """Have no ``ATOMIC_REQUESTS`` apply to *view*, whichever database says so."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
 
 
 def private(response: Response) -> Response:
@@ -58,7 +68,7 @@ def parse_filter(request: HttpRequest) -> Filter:
     view = request.GET.get("view", View.ALL)
     if view not in set(View):
         raise BadRequest(f"view is {view[:40]!r}; there are {', '.join(View)}.")
-    category = request.GET.get("category", "")
+    category = request.GET.get("category", "").replace("\0", "")
     search = request.GET.get("q", "").replace("\0", "")
     if len(search) > SEARCH_LENGTH:
         raise BadRequest(f"q is {len(search)} characters; {SEARCH_LENGTH} will do.")

@@ -23,6 +23,7 @@ from notifications.payloads import item
 from .answers import (
     BadRequest,
     is_for,
+    outside_transactions,
     parse_cursor,
     parse_filter,
     private,
@@ -83,6 +84,7 @@ def list_notifications(request: HttpRequest) -> HttpResponseBase:
     )
 
 
+@outside_transactions
 @require_GET
 @endpoint
 def state(request: HttpRequest) -> HttpResponseBase:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.decorators import login_not_required
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -20,14 +20,14 @@ from notifications.hub import hub
 from notifications.responses import EventStreamResponse
 from notifications.stream import Stream
 
-from .answers import is_for, refusal
+from .answers import is_for, outside_transactions, refusal
 
 RETRY_AFTER_SECONDS = 10
 
 
 @csrf_exempt  # it takes GET alone; a POST is to hear that, not of a token
 @login_not_required
-@transaction.non_atomic_requests
+@outside_transactions
 @require_GET
 async def stream(request: HttpRequest) -> HttpResponseBase:
     """
@@ -46,10 +46,11 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         )
     if not _same_origin(request):
         return refusal(403, "Streams are for pages of this site.")
-    if hub.full:
-        return _try_later("This process has as many streams as it may.")
     try:
         async with gate.passage():
+            # Asked here: many may have waited since there was room.
+            if hub.full:
+                return _try_later("This process has as many streams as it may.")
             user = await request.auser()
     except gate.Crowded:
         return _try_later("Too many streams are starting at once.")
@@ -58,10 +59,14 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     if not is_for(request, user):
         return refusal(401, "Somebody else is signed in now.")
     cursor, reset = _resume_point(request)
-    session_key = request.session.session_key
-    # A reconnect every few minutes must not renew a session that would time
-    # out: with SESSION_SAVE_EVERY_REQUEST the middleware would save it.
-    del request.session
+    session_key = None
+    if hasattr(request, "session"):
+        # That of somebody who came with a token does not say who they are.
+        if await request.session.aget(SESSION_KEY):
+            session_key = request.session.session_key
+        # A reconnect every few minutes must not renew a session that would time
+        # out: with SESSION_SAVE_EVERY_REQUEST the middleware would save it.
+        del request.session
     body = Stream(user, cursor=cursor, reset=reset, session_key=session_key)
     response = EventStreamResponse(body)
     patch_vary_headers(response, ["Cookie"])
@@ -76,7 +81,10 @@ def _same_origin(request: HttpRequest) -> bool:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return False
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.get_host()
+    try:
+        return origin is None or urlsplit(origin).netloc == request.get_host()
+    except ValueError:  # half an IPv6 address
+        return False
 
 
 def _resume_point(request: HttpRequest) -> tuple[Cursor | None, str]:
