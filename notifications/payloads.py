@@ -28,7 +28,7 @@ def payload(notification: Notification) -> Payload:
         "body": notification.body,
         "url": notification.link,
         "level": int(notification.level),
-        "level_name": Level(notification.level).name.lower(),
+        "level_name": _level_name(notification.level),
         "category": notification.category,
         "actor": notification.actor_text,
         "target": notification.target_text,
@@ -68,6 +68,12 @@ def item(notification: Notification) -> Payload:
         **payload(notification),
         "read": notification.is_read,
     }
+
+
+def _level_name(level: int) -> str:
+    """Of the highest level that is not above it: rows may come from anywhere."""
+    known = [one for one in Level if one <= level]
+    return max(known, default=Level.INFO).name.lower()
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -1,6 +1,7 @@
 """What reaches open streams: state and notifications, by wire and by sweep."""
 
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -13,6 +14,7 @@ from notifications.hub import hub
 from notifications.inbox import Inbox
 from notifications.models import Notification
 from notifications.outbox import announce
+from notifications.sweeper import Sweeper
 
 from .factories import has_field, make_notification, make_user
 from .sse import names, titles
@@ -77,6 +79,24 @@ async def test_what_a_user_does_is_told_to_nobody_else(
         events = await stream.until("notification")
 
     assert names(events) == ["notification"]
+
+
+def test_what_has_expired_for_nobody_here_is_not_loaded(ada, monkeypatch):
+    over = timezone.now() - timedelta(seconds=1)
+    rows = [make_notification(ada, expires_at=over) for _ in range(3)]
+    loaded = Mock(side_effect=Notification.from_db)
+    monkeypatch.setattr(Notification, "from_db", loaded)
+    elsewhere = Mock(**{"count.return_value": 1, "reaches.return_value": False})
+
+    Sweeper(elsewhere).sweep()
+
+    assert loaded.call_count == 0
+    assert not elsewhere.remove.called
+    elsewhere.reaches.return_value = True
+    Sweeper(elsewhere).sweep()
+    assert [call.args[0] for call in elsewhere.remove.call_args_list] == [
+        row.pk for row in rows
+    ]
 
 
 async def test_what_expires_is_removed_from_open_pages(ada, open_stream, wire):

@@ -37,6 +37,13 @@ def test_the_payload_is_json_and_tells_what_is_shown(ada):
     }
 
 
+@pytest.mark.parametrize(("level", "name"), [(10, "info"), (27, "success")])
+def test_a_row_may_have_a_level_that_only_its_project_knows(level, name, ada):
+    row = make_notification(ada, level=level)
+
+    assert (payload(row)["level"], payload(row)["level_name"]) == (level, name)
+
+
 def test_the_payload_has_moments_with_an_offset_without_time_zone_support(
     ada, settings
 ):

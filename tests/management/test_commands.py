@@ -4,9 +4,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from notifications import clock
+from notifications import broadcasts, clock
 from notifications.constants import Level
-from notifications.models import Notification
+from notifications.models import Notification, NotificationQuerySet
 from tests.factories import make_notification
 
 pytestmark = pytest.mark.django_db
@@ -176,6 +176,32 @@ def test_prune_keeps_a_broadcast_that_is_still_up():
     call_command("prune_notifications")
 
     assert len(stored()) == 1
+
+
+def test_prune_keeps_an_old_draft_that_is_sent_while_it_looks(monkeypatch):
+    old = {"created_at": timezone.now() - 91 * DAY}
+    draft = make_notification("everyone", publish_at=None, announced_at=None, **old)
+
+    def delete(rows):
+        assert broadcasts.publish(draft)
+        return delete_whole(rows)
+
+    delete_whole = NotificationQuerySet.delete
+    monkeypatch.setattr(NotificationQuerySet, "delete", delete)
+
+    call_command("prune_notifications")
+
+    assert len(stored()) == 1
+
+
+def test_prune_reads_where_it_deletes(ada, settings):
+    make_notification(ada, age=91 * DAY)
+    settings.DATABASE_ROUTERS = ["tests.routers.ReplicaThatIsAway"]
+
+    call_command("prune_notifications")
+
+    settings.DATABASE_ROUTERS = []
+    assert stored() == []
 
 
 def test_prune_takes_the_age_from_the_setting_or_the_command(ada, settings):

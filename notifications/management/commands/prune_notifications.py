@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import router
 from django.db.models import Q
 
 from notifications import clock
@@ -33,7 +34,8 @@ class Command(BaseCommand):
             raise CommandError(f"--days is {days}; it may not be negative.")
         now = clock.now()
         cutoff = now - timedelta(days=days)
-        old = Notification.objects.filter(
+        rows = Notification.objects.using(router.db_for_write(Notification))
+        old = rows.filter(
             Q(publish_at__lt=cutoff) | Q(publish_at=None, created_at__lt=cutoff)
         ).exclude(recipient=None, expires_at__gt=now)
         if options["dry_run"]:
@@ -42,6 +44,7 @@ class Command(BaseCommand):
         # In batches, so that no transaction holds the table for long.
         deleted = 0
         while pks := list(old.values_list("pk", flat=True)[:BATCH_SIZE]):
-            Notification.objects.filter(pk__in=pks).delete()
+            # Asked again: an old draft may have been sent meanwhile.
+            old.filter(pk__in=pks).delete()
             deleted += len(pks)
         self.stdout.write(f"Deleted {deleted} notifications.")
