@@ -22,6 +22,7 @@ from typing import Any, Final
 from channels.layers import BaseChannelLayer, channel_layers
 
 from .conf import conf
+from .forking import Whole
 
 Message = dict[str, Any]
 
@@ -36,6 +37,8 @@ LEAVE_SECONDS: Final = 0.5
 CANARY_SECONDS: Final = 3.0
 STUCK_SECONDS: Final = 15.0
 THREAD_NAME: Final = "notifications-bus"
+
+_importing = Whole()
 
 
 def _is_not_ours(record: logging.LogRecord) -> bool:
@@ -171,7 +174,8 @@ class Wire(threading.Thread):
             self._feel(healthy)
 
     async def _session(self) -> None:
-        layer = channel_layers.make_backend(conf.CHANNEL_LAYER)
+        with _importing:
+            layer = channel_layers.make_backend(conf.CHANNEL_LAYER)
         wake = self._wake = asyncio.Event()
         wake.set()
         self._loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ import notifications
 
 # A module may import modules from its own line and from the lines above it.
 LAYERS = [
-    {"constants", "exceptions", "conf", "events", "signals"},
+    {"constants", "exceptions", "conf", "events", "forking", "signals"},
     {"categories", "links", "plurals", "worker"},
     {"models", "clock", "audiences", "content", "filters"},
     {"wire", "payloads"},

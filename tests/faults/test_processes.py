@@ -93,6 +93,22 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     pool.join()
 """
 
+# A layer that takes its time to be imported, in the thread of the wire; the process
+# is forked amid that, as a preloading server may.
+HALF = """
+import sys, warnings
+from django.db import connections
+warnings.simplefilter("ignore", DeprecationWarning)  # see above
+notify(user, "parent")
+while "tests.slowlayer" not in sys.modules:
+    threading.Event().wait(0.01)
+connections.close_all()
+if not (pid := os.fork()):
+    bus.listen(lambda message: None, lambda healthy: None)
+    os._exit(0 if bus.wait_until_healthy(5) else 1)
+assert os.waitpid(pid, 0)[1] == 0
+"""
+
 # Registered before the bus's own, so it runs after that.
 LATE = """
 import atexit
@@ -167,6 +183,14 @@ def test_what_is_published_after_the_bus_has_closed_arrives_by_the_sweep(
 
         client.take(2, "notification", within=POLL_SECONDS + 2)
     assert titles(client.events) == ["in time", "late"]
+
+
+def test_a_process_that_is_forked_while_the_layer_is_imported_has_a_wire(
+    transactional_db, ada
+):
+    layers = {"default": {"BACKEND": "tests.slowlayer.SlowLayer"}}
+
+    run(HALF, within=60, settings={"CHANNEL_LAYERS": layers})
 
 
 @pytest.mark.parametrize("layer", REDIS_LAYERS)
