@@ -117,8 +117,12 @@ LAYERS = {
     },
     "core": lambda url: {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        # redis-py 8 gives up reading after 5 s, as long as the layer waits.
-        "CONFIG": {"hosts": [{"address": url, "socket_timeout": 15}]},
+        "CONFIG": {
+            # redis-py 8 gives up reading after 5 s, as long as the layer waits.
+            "hosts": [{"address": url, "socket_timeout": 15}],
+            # Of 100, the default, some are lost where a reader lacks a processor.
+            "capacity": 1000,
+        },
     },
 }
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "")

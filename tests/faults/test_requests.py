@@ -6,7 +6,7 @@ from notifications.models import Notification
 from tests.factories import log_in
 from tests.servers import NO_SWEEP, REDIS_LAYERS
 from tests.sse import SSEClient, titles
-from tests.waiting import eventually
+from tests.waiting import eventually, patience
 
 pytestmark = [pytest.mark.redis, pytest.mark.live, pytest.mark.faults]
 
@@ -14,6 +14,7 @@ POLL_SECONDS = 2
 # What DESIGN promises with the wire down.
 CONVERGENCE_SECONDS = POLL_SECONDS + 2
 LIVE_SECONDS = 1
+# Less than what is waited for Redis anywhere, also where five processes share one.
 BLOCKED_MS = 250
 # In a row, so that a queue that fills would show.
 CALLS = 10
@@ -71,7 +72,7 @@ def test_while_redis_is_well_what_a_view_publishes_arrives_at_once(
         published, blocked_ms = publish(server, view, "now")
         client.take(CALLS, "notification", within=LIVE_SECONDS)
 
-    assert blocked_ms < BLOCKED_MS
+    assert blocked_ms < patience(BLOCKED_MS)
     assert stored() == sorted(titles(client.events)) == published
     counts = server.counts
     assert (counts["live"], counts["swept"]) == (CALLS, 0)
@@ -93,7 +94,7 @@ def test_whatever_redis_does_a_view_answers_at_once_and_its_notifications_arrive
         published, blocked_ms = publish(server, view, "during")
         client.take(CALLS, "notification", within=CONVERGENCE_SECONDS)
 
-    assert blocked_ms < BLOCKED_MS
+    assert blocked_ms < patience(BLOCKED_MS)
     assert stored() == sorted(titles(client.events)) == published
     counts = server.counts
     assert (counts["live"], counts["swept"]) == (0, CALLS)

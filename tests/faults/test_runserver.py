@@ -127,7 +127,8 @@ def test_with_a_stream_open_it_reloads_and_the_stream_is_resumed(
         notify(ada, "after")
         again.take(1, "notification", within=POLL_SECONDS + 2)
     assert after != before
-    assert names(again.events)[-3:] == ["notification", "state", "notification"]
+    found = [name for name in names(again.events) if name != "refresh"]
+    assert found[-3:] == ["notification", "state", "notification"]
     came = dict.fromkeys(titles(client.events + again.events))
     assert list(came) == ["while it ends", "while it starts", "after"]
     assert noise(server) == []

@@ -101,7 +101,6 @@ def test_who_leaves_is_gone_from_the_hub(kind, ada, live_server_process):
 
 
 @pytest.mark.redis
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("layer", ["pubsub", "core"])
 def test_what_a_process_sends_that_lives_half_a_second_is_heard_each_time(
     layer, ada, redis_server, live_server_process
@@ -165,8 +164,8 @@ def test_two_processes_deliver_everything_live_and_nothing_by_the_sweep(
 ):
     cell = {"redis_url": redis_server.url, "layer": layer}
     servers = [
-        live_server_process("daphne", **cell),
-        live_server_process("uvicorn", **cell),
+        live_server_process("daphne", **cell, settings=NO_SWEEP),
+        live_server_process("uvicorn", **cell, settings=NO_SWEEP),
     ]
     settings.CHANNEL_LAYERS = redis_layer(layer, redis_server.url)
     clients = everybody_connected(servers)
@@ -227,7 +226,7 @@ def hold_streams(server, clients):
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     "idle_seconds",
-    [1, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(300)])],
+    [1, pytest.param(60, marks=pytest.mark.slow)],
     ids=lambda n: f"{n}s",
 )
 def test_open_streams_hold_neither_threads_nor_database_connections(

@@ -251,7 +251,6 @@ def test_a_job_that_there_is_not_is_not_found(alice):
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(300)
 def test_pictures_are_taken_of_it_and_no_page_complains(site, tmp_path):
     if COMPONENTS[0].path is None:
         missing("Chromium", "apt install chromium")
