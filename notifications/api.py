@@ -69,7 +69,7 @@ def notify(
         dedupe_key: A second call with the same key for the same recipient
             stores nothing, so a producer may retry. At most 100 characters.
         publish_at: When to show it; now if omitted. Aware.
-        expires_at: When to stop showing it; never if omitted. Aware.
+        expires_at: When to stop showing it; never if omitted. Aware, until 9998.
 
     Returns:
         The stored notifications, in the order of *recipients*; with a
