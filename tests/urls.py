@@ -145,6 +145,7 @@ urlpatterns = [
     path("linked/<int:number>/", TemplateView.as_view(template_name="linked.html")),
     path("toasts/", TemplateView.as_view(template_name="toasts.html")),
     path("banner/", TemplateView.as_view(template_name="banner.html")),
+    path("banners/", TemplateView.as_view(template_name="banners.html")),
     path("site/", TemplateView.as_view(template_name="site.html")),
     path("events/", TemplateView.as_view(template_name="events.html")),
     path("untitled/", TemplateView.as_view(template_name="untitled.html")),

@@ -74,6 +74,22 @@ def test_who_puts_it_away_has_done_so_everywhere(ada, bob, open_page):
     assert stored(row).receipts.get().archived_at
 
 
+def test_one_that_was_put_away_stays_so_when_it_is_corrected(ada, open_page):
+    """Also where no bell reads everything again."""
+    away, other = put_up("Maintenance at 8"), put_up("A new office")
+    Inbox(ada).archive([away.pk])
+    page = open_page(ada, "/banners/")
+    wait_for_status(page, "open")
+    expect(banners(page)).to_contain_text(["A new office"])
+
+    broadcasts.correct(stored(away), title="Maintenance at 9")
+    page.wait_for_function("id => had.includes(id)", arg=away.pk)
+
+    expect(banners(page)).to_have_count(1)
+    expect(banners(page)).to_contain_text(["A new office"])
+    assert other.pk not in page.evaluate("had")
+
+
 def test_one_that_may_not_be_put_away_has_no_button_and_stays(ada, open_page):
     row = put_up(
         "Maintenance at 8",

@@ -11,7 +11,15 @@ from notifications.api import notify
 from notifications.inbox import Inbox
 from tests.factories import make_notification
 
-from .pages import STREAM, STREAM_PATH, badge, on_both_rungs, wait_for_status
+from . import pages
+from .pages import (
+    STATE_PATH,
+    STREAM,
+    STREAM_PATH,
+    badge,
+    on_both_rungs,
+    wait_for_status,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -85,6 +93,35 @@ def test_each_arrives_once_however_often_the_stream_ends_of_age(
     cursors = [parse_qs(urlsplit(path).query)["cursor"] for path in opened]
     assert cursors[0] == [first_cursor]
     assert cursors[-1] != [first_cursor], "It resumed from where the page began."
+
+
+@pytest.mark.parametrize("site_settings", [{"NOTIFICATIONS_STREAM_SECONDS": 1.0}])
+def test_a_tab_that_was_frozen_for_long_asks_once_when_it_goes_on(
+    ada, open_page, monkeypatch
+):
+    """Though the stream ended of age again and again, and began again."""
+    monkeypatch.setattr(pages, "FROZEN_SECONDS", 6)
+    page, other = open_page(ada), open_page(ada)
+    for each in (page, other):
+        wait_for_status(each, "open")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    with pages.frozen(page):
+        other.evaluate(
+            """() => new Promise((done) => {
+                let states = 0;
+                document.addEventListener("notifications:state", () => {
+                    states += 1;
+                    if (states === 8) done(); // two with each stream
+                });
+            })"""
+        )
+        before = len(asked)
+    page.evaluate("fetch('/users/').then(answer => answer.text())")
+
+    states = [url for url in asked[before:] if STATE_PATH in url]
+    assert len(states) <= 2, states
 
 
 @pytest.mark.parametrize("rung", ["tab"])

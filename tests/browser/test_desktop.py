@@ -3,10 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from notifications.api import notify
+from notifications.bus import bus
 from notifications.inbox import Inbox
+from notifications.revocation import digest
 from tests import waiting
 
 from .attention import look_at, look_away_from
@@ -93,6 +96,21 @@ def test_nobody_is_asked_or_shown_anything_who_did_not_turn_it_on(ada, open_tab)
     look_away_from(page)
     notify(ada, "Nobody looks, again")
     eventually(lambda: made(page) == ["Nobody looks, again"])
+
+
+def test_signing_out_takes_them_off_the_desktop(ada, open_tab):
+    page = open_tab(expecting=["401"])
+    turn(page, on=True)
+    look_away_from(page)
+    notify(ada, "Private words")
+    eventually(lambda: made(page) == ["Private words"])
+
+    key = Session.objects.get().session_key
+    Session.objects.all().delete()
+    bus.send("logout", session=digest(key))
+
+    wait_for_status(page, "signed-out")
+    eventually(lambda: page.evaluate("made.every(({ isClosed }) => isClosed)"))
 
 
 def test_the_choice_is_kept_and_is_that_of_all_tabs(ada, open_tab):

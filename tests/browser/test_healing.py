@@ -117,6 +117,30 @@ def test_what_is_put_away_between_rendering_and_connecting_is_gone(ada, open_pag
     assert len(requests) == 1
 
 
+def test_what_came_between_two_queries_for_one_page_is_in_both_its_lists(
+    ada, open_page
+):
+    make_notification(ada, "Before", age=timedelta(hours=1))
+    page = open_page(ada, "about:blank")
+
+    def meanwhile(route):
+        """As if the list were rendered, and then this announced, and then the bell."""
+        before = route.fetch().text()
+        notify(ada, "Between")
+        after = route.fetch().text()
+        end = "</header>"
+        at = {html: html.index(end) for html in (before, after)}
+        html = after[: at[after]] + before[at[before] :]
+        route.fulfill(body=html, content_type="text/html")
+
+    page.route("**/notifications/", meanwhile, times=1)
+    page.goto("/notifications/")
+
+    wait_for_status(page, "open")
+    eventually(lambda: shown(page) == stored(ada))
+    expect(badge(page)).to_have_text("2")
+
+
 def test_a_count_that_was_overtaken_takes_nothing_back(ada, open_page):
     page = open_page(ada, "about:blank")
     held = []

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from notifications import clock
 from notifications.api import notify
 from notifications.filters import Filter, View
 from notifications.inbox import Inbox
@@ -38,6 +39,11 @@ def row(rows, title):
     return rows.filter(has_text=title)
 
 
+def missed(user, title, **fields):
+    """Store what was announced only now, and not to the open page."""
+    make_notification(user, title, announced_at=clock.now(), **fields)
+
+
 # What the style sheet draws where rows are to come: blank ones.
 BLANK = "element => getComputedStyle(element, '::after').content"
 
@@ -64,6 +70,25 @@ def test_what_is_archived_leaves_every_tab_and_undo_brings_it_back(ada, inbox):
     expect(rows.locator("[data-slot=title]")).to_have_text(["Put away", "Keep"])
     expect(elsewhere).to_have_count(2)
     eventually(lambda: titles(ada) == ["Put away", "Keep"])
+
+
+def test_undo_is_not_offered_for_an_earlier_one_while_another_is_saved(ada, inbox):
+    make_notification(ada, "First")
+    make_notification(ada, "Second")
+    page, rows = inbox()
+    undo = page.locator("main").get_by_role("button", name="Undo")
+    row(rows, "First").get_by_role("button", name="Archive").click()
+    expect(undo).to_be_visible()
+    asked = []
+    page.route("**/api/archived/", lambda route: asked.append(route))
+
+    row(rows, "Second").get_by_role("button", name="Archive").click()
+
+    eventually(lambda: page.evaluate("true") and asked)
+    assert not undo.is_visible()
+    asked[0].continue_()
+    undo.click()
+    expect(rows.locator("[data-slot=title]")).to_have_text(["Second"])
 
 
 def test_what_cannot_be_archived_is_put_back_where_it_was(ada, inbox):
@@ -194,7 +219,7 @@ def test_what_arrives_while_a_reset_is_answered_stays_and_hides_no_gap(
     page, rows = inbox()
     settle(page)  # what it asks when it connects may have it ask once more
     for number in range(25):
-        make_notification(ada, f"Number {number}", age=(60 - number) * MINUTE)
+        missed(ada, f"Number {number}", age=(60 - number) * MINUTE)
     asked = []
 
     def hold(route):
@@ -214,6 +239,38 @@ def test_what_arrives_while_a_reset_is_answered_stays_and_hides_no_gap(
     expect(listed).to_have_text(expected[: 21 if is_answered else 20])
     page.locator("main").get_by_role("link", name="Older notifications").click()
     expect(listed).to_have_text([*expected, "Old"])
+
+
+def test_a_list_of_a_category_hides_no_gap_after_a_reset(ada, inbox):
+    make_notification(ada, "Old", age=90 * MINUTE)
+    page, rows = inbox("?category=general")
+    settle(page)
+    for number in range(25):
+        missed(ada, f"Number {number}", age=(60 - number) * MINUTE)
+
+    page.evaluate("document.dispatchEvent(new Event('notifications:refetch'))")
+
+    listed = rows.locator("[data-slot=title]")
+    expected = [f"Number {number}" for number in range(24, -1, -1)]
+    expect(listed).to_have_text(expected[:20])
+    page.locator("main").get_by_role("link", name="Older notifications").click()
+    expect(listed).to_have_text([*expected, "Old"])
+
+
+def test_a_list_of_a_rare_category_keeps_its_rows_where_nothing_was_missed(ada, inbox):
+    make_notification(ada, "Rare", age=90 * MINUTE, category="rare")
+    for number in range(25):
+        make_notification(ada, f"Number {number}", age=(60 - number) * MINUTE)
+    page, rows = inbox("?category=rare")
+    settle(page)
+    expect(rows).to_have_count(1)
+
+    with page.expect_response("**/api/notifications/*"):
+        page.evaluate("document.dispatchEvent(new Event('notifications:refetch'))")
+    notify(ada, "After that")
+
+    expect(page.locator("[data-badge]")).to_have_text("1")
+    expect(rows.locator("[data-slot=title]")).to_have_text(["Rare"])
 
 
 def test_when_all_that_is_listed_is_archived_older_ones_follow(ada, inbox):
@@ -261,6 +318,25 @@ def test_nothing_moves_under_somebody_who_reads_further_down(ada, inbox):
     expect(rows.locator("[data-slot=title]").first).to_have_text("Two")
     expect(rows.first).to_be_in_viewport()
     expect(pill).to_be_hidden()
+
+
+def test_what_is_read_again_moves_nothing_either(ada, inbox):
+    """As after what was published before the page was made, and announced since."""
+    for number in range(20):
+        make_notification(ada, f"Number {number}", age=MINUTE)
+    page, rows = inbox()
+    settle(page)
+    rows.last.scroll_into_view_if_needed()
+    missed(ada, "Missed")
+
+    with page.expect_response("**/api/notifications/*"):
+        page.evaluate("document.dispatchEvent(new Event('notifications:refetch'))")
+
+    pill = page.locator("main [data-pill]")
+    expect(pill).to_have_text("1 new")
+    expect(rows).to_have_count(20)
+    pill.click()
+    expect(rows.first).to_contain_text("Missed")
 
 
 def test_what_waits_to_be_let_in_is_read_if_all_were_marked_elsewhere(ada, inbox):

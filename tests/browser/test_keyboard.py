@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from notifications import clock
 from notifications.api import notify
 from notifications.constants import Level
 from notifications.inbox import Inbox
@@ -170,7 +171,7 @@ def test_the_focus_stays_in_the_list_when_all_of_it_goes(ada, open_page):
     wait_for_status(page, "open")
     rows = page.locator("main [data-rows]")
     for _ in range(25):
-        make_notification(ada, "Missed", age=HOUR)
+        make_notification(ada, "Missed", age=HOUR, announced_at=clock.now())
 
     rows.get_by_role("link", name="Old").focus()
     page.evaluate("document.dispatchEvent(new Event('notifications:refetch'))")

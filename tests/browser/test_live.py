@@ -1,16 +1,19 @@
 """What a page does by itself: it follows its user's inbox."""
 
 import time
+from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from playwright.sync_api import expect
 
+from notifications import broadcasts, clock
 from notifications.api import broadcast, notify, send_event
 from notifications.constants import Level
 from notifications.inbox import Inbox
-from notifications.models import Notification
+from notifications.models import Broadcast, Notification
 from tests.factories import make_notification, make_user
-from tests.waiting import patience
+from tests.waiting import eventually, patience
 
 from .pages import STREAM, badge, bell, receive, rows, settle, wait_for_status
 
@@ -32,6 +35,43 @@ def test_what_is_notified_is_in_badge_and_panel_within_a_second(ada, open_page):
     expect(row).to_contain_text("By Bob.")
     expect(row).to_contain_text("now")
     expect(row.get_by_role("link")).to_have_attribute("href", "/teams/1")
+
+
+def test_many_that_come_at_once_have_the_page_ask_once_or_twice(ada, open_page):
+    """Written in one transaction, and committed when the page has counted."""
+    page = open_page(ada, "about:blank")
+    with transaction.atomic():
+        for number in range(40):
+            notify(ada, f"Row {number} failed")
+        page.goto("/")
+        wait_for_status(page, "open")
+        settle(page)
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_function("had.length === 40")
+    expect(badge(page)).to_have_text("40")
+    page.evaluate("fetch('/users/').then(answer => answer.text())")
+
+    own = [url for url in asked if "/notifications/api/" in url]
+    assert len(own) <= 6, own
+
+
+def test_a_correction_of_what_is_not_listed_is_not_said_to_be_new(ada, open_page):
+    ada.date_joined = clock.now() - timedelta(days=9)
+    ada.save()
+    old = make_notification("everyone", "Maintenance at 8", age=timedelta(days=3))
+    for number in range(12):
+        make_notification(ada, f"Later {number}")
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    settle(page)
+
+    broadcasts.correct(Broadcast.objects.get(pk=old.pk), title="Maintenance at 9")
+    page.wait_for_function("id => had.includes(id)", arg=old.pk)
+    notify(ada, "News")
+
+    eventually(lambda: "News" in page.evaluate("said"))
+    assert page.evaluate("said.filter(Boolean)") == ["News"]
 
 
 def test_a_broadcast_is_in_everyones_open_page(ada, bob, open_page):

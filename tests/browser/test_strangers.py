@@ -1,14 +1,26 @@
 """One browser, two people: what is the one's never reaches a page of the other."""
 
+from datetime import timedelta
+
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from notifications.api import broadcast, notify
 from notifications.inbox import Inbox
-from tests.factories import make_notification, make_user
+from tests.factories import log_in, make_notification, make_user
 from tests.waiting import eventually
 
-from .pages import badge, equal_the_table, on_both_rungs, rows, wait_for_status
+from .pages import (
+    STREAM,
+    badge,
+    equal_the_table,
+    hide,
+    look_at,
+    on_both_rungs,
+    rows,
+    wait_for_status,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -149,6 +161,91 @@ def test_who_signs_in_again_can_put_a_banner_away_in_an_old_tab(bob, open_page):
 
     expect(banners).to_have_count(0)
     eventually(lambda: row.receipts.filter(archived_at__isnull=False).exists())
+
+
+def sign_in_beside(page, user):
+    """Sign in once more, as who had the login page open still; no stream ends."""
+    page.evaluate(
+        """([username, password]) => {
+            const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+            const fields = { username, password, csrfmiddlewaretoken: token };
+            const body = new URLSearchParams(fields);
+            return fetch("/admin/login/?next=/users/", { method: "POST", body });
+        }""",
+        [user.get_username(), PASSWORD],
+    )
+
+
+def test_who_signed_in_once_more_can_save_when_they_try_again(bob, open_page):
+    make_notification(bob, "Unread")
+    old = open_page(bob, "/notifications/", expecting=["403"])
+    wait_for_status(old, "open")
+    stream = old.locator("notification-stream").first
+    token = stream.get_attribute("data-token")
+    sign_in_beside(open_page(bob), bob)
+
+    main = old.locator("main")
+    main.get_by_role("button", name="Mark all as read").click()
+    expect(main.get_by_text("That could not be saved. Try again.")).to_be_visible()
+    expect(stream).not_to_have_attribute("data-token", token)
+    main.get_by_role("button", name="Mark all as read").click()
+
+    eventually(lambda: Inbox(bob).counts().unread == 0)
+
+
+def test_who_signed_in_once_more_can_put_a_banner_away_when_they_try_again(
+    bob, open_page
+):
+    row = broadcast("Maintenance at 8", placement="banner")
+    old = open_page(bob, "/banner/", expecting=["403"])
+    wait_for_status(old, "open")
+    stream = old.locator("notification-stream").first
+    token = stream.get_attribute("data-token")
+    sign_in_beside(open_page(bob), bob)
+
+    old.get_by_role("button", name="Put away").click()
+    expect(stream).not_to_have_attribute("data-token", token)
+    old.get_by_role("button", name="Put away").click()
+
+    eventually(lambda: row.receipts.filter(archived_at__isnull=False).exists())
+
+
+def test_a_page_that_was_told_401_comes_back_when_it_is_looked_at(bob, open_page, site):
+    make_notification(bob, "Private")
+    old = open_page(bob, "/notifications/", expecting=["401"])
+    wait_for_status(old, "open")
+    Session.objects.all().delete()
+    old.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
+    wait_for_status(old, "signed-out")
+
+    [(name, value)] = log_in(bob).items()
+    old.context.add_cookies([{"name": name, "value": value, "url": site.url}])
+    hide(old)
+    look_at(old)
+
+    equal_the_table([old], bob)
+
+
+@pytest.mark.parametrize("rung", ["tab"])
+def test_a_page_that_polls_has_its_list_back_after_signing_in_again(
+    bob, open_page, site, rung
+):
+    make_notification(bob, "Private", age=timedelta(minutes=10))
+    old = open_page(bob, "about:blank", expecting=["401", "501"])
+    old.route(STREAM, lambda route: route.fulfill(status=501, json={}))
+    old.goto("/notifications/")
+    wait_for_status(old, "polling")
+    Session.objects.all().delete()
+    old.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    wait_for_status(old, "signed-out")
+
+    [(name, value)] = log_in(bob).items()
+    old.context.add_cookies([{"name": name, "value": value, "url": site.url}])
+    hide(old)
+    look_at(old)
+
+    wait_for_status(old, "polling")
+    equal_the_table([old], bob)
 
 
 def test_two_people_in_two_browsers_share_nothing(ada, bob, open_page, site):

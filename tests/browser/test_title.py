@@ -70,6 +70,18 @@ def test_the_page_may_change_its_title(ada, open_page):
     expect(page).to_have_title("Done")
 
 
+def test_a_page_may_have_no_title_of_its_own(ada, open_page):
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    page.evaluate("document.title = ''")
+
+    receive(page, {"id": 101})
+    expect(page).to_have_title("(1)")
+    receive(page, {"id": 102})
+
+    expect(page).to_have_title("(2)")
+
+
 @pytest.mark.parametrize("next", ["none", "one that leaves the title alone"])
 def test_another_bell_or_none_has_the_title_without_it(ada, open_page, next):
     make_notification(ada)

@@ -18,7 +18,7 @@ from tests.factories import make_notification
 from tests.waiting import eventually, patience
 
 from .attention import look_at, look_away_from, work_elsewhere
-from .pages import badge, bell, receive, settle, wait_for_status
+from .pages import badge, bell, frozen, receive, settle, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -90,6 +90,24 @@ def show(page, *notifications):
 
 
 # Which tab
+
+
+def test_a_tab_that_was_frozen_shows_none_that_another_has_shown(ada, open_page):
+    page, front = open_page(ada, "/toasts/"), open_page(ada, "/toasts/")
+    for each in (page, front):
+        wait_for_status(each, "open")
+    settle(page)
+    look_at(front)
+
+    with frozen(page):
+        notify(ada, "While it was frozen")
+        expect(titles(front)).to_have_text(["While it was frozen"])
+        look_away_from(front)
+        page.wait_for_function("had.length")
+    look_at(page)
+    notify(ada, "Since then")
+
+    expect(titles(page)).to_have_text(["Since then"])
 
 
 def test_it_is_there_within_a_second_in_the_tab_in_front_only(ada, open_page):

@@ -17,6 +17,11 @@ function dataOf(list) {
   return new URLSearchParams(new FormData(list.querySelector("form")));
 }
 
+/** The token is perhaps from before a login: the newest page comes with another. */
+function renewToken(element) {
+  element.dispatchEvent(new CustomEvent("notifications:refetch", { bubbles: true }));
+}
+
 /** Post *data*, and let the whole page follow the state that is answered. */
 async function post(list, url, data) {
   try {
@@ -29,6 +34,7 @@ async function post(list, url, data) {
       },
       keepalive: true, // a click on a link leaves the page
     });
+    if (response.status === 403) renewToken(list);
     if (!response.ok || response.redirected) return null;
     const detail = await response.json();
     if (data.has("all")) detail.upto = data.get("upto");
@@ -77,6 +83,8 @@ async function act(list, action, rows, { name, url, data, isQuiet = false }) {
   );
   if (!changed.length && name !== "all") return;
   const takeBack = isMove ? move(list, changed) : mark(list, changed, action);
+  // Whoever presses it now means this.
+  if (isMove || name !== "only") endUndo(list);
   list.tell("");
   const state = await post(list, url, data);
   if (!state) {

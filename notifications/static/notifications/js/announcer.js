@@ -11,6 +11,7 @@
 const QUIET_MS = 1_000;
 const PAUSE_MS = 3_000;
 const ERROR = 40;
+const FRESH_MS = 60_000;
 
 /** Return *forms*, a JSON object by the names of Intl.PluralRules, for *count*. */
 function plural(forms, count, language) {
@@ -33,6 +34,16 @@ class NotificationAnnouncer extends HTMLElement {
       ({ detail }) => this.#receive(detail),
       { signal: this.#listening.signal },
     );
+    document.addEventListener(
+      "notifications:connection",
+      ({ detail: { status } }) => {
+        if (status !== "signed-out") return;
+        this.#waiting = [];
+        clearTimeout(this.#timer);
+        for (const region of this.children) region.textContent = "";
+      },
+      { signal: this.#listening.signal },
+    );
   }
 
   disconnectedCallback() {
@@ -41,7 +52,10 @@ class NotificationAnnouncer extends HTMLElement {
   }
 
   #receive(notification) {
-    const { at, read, replaces } = notification;
+    const { at, read, publish_at: publishAt } = notification;
+    // Announced again, long after it was published; the page may not list it.
+    const isCorrection = at / 1000 - Date.parse(publishAt) > FRESH_MS;
+    const replaces = notification.replaces || isCorrection;
     // What was there when the page was made is replayed, and is no news.
     if (replaces || read || !at || at <= Number(this.dataset.asOf)) return;
     const now = Date.now();

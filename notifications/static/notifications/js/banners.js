@@ -187,6 +187,10 @@ class NotificationBanners extends HTMLElement {
         },
         keepalive: true, // a click on a link leaves the page
       });
+      // The token is perhaps from before a login: the newest page has another.
+      if (response.status === 403) {
+        this.dispatchEvent(new CustomEvent("notifications:refetch", { bubbles: true }));
+      }
       if (!response.ok || response.redirected) throw new Error(String(response.status));
       const options = { bubbles: true, detail: await response.json() };
       this.dispatchEvent(new CustomEvent("notifications:state", options));

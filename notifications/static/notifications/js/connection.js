@@ -9,7 +9,8 @@
  *
  *   notifications:received    a notification that this page has not had; age_ms is how
  *                             long ago it was published, or announced if that was
- *                             before, by the server's clock
+ *                             before, by the server's clock; was_missed, whether the
+ *                             page was frozen then
  *   notifications:state       counts, and what was read, unread, archived
  *   notifications:removed     {ids}: recalled or expired
  *   notifications:numbers     what became of broadcasts has changed; for staff
@@ -67,6 +68,9 @@ class Connection {
   #audiences;
   #aheadUs; // by how much the server's clock is ahead of this machine's
   #isStale = false; // something could not be read, and must be once it can
+  #resumedAt = 0;
+  #isReading = false; // the newest page
+  #isAskedAgain = false; // meanwhile
   #isHinted = false;
   #madeUs; // when the page was made, by the server's clock
   #isFresh = true; // no state came since the page was made
@@ -197,7 +201,7 @@ class Connection {
   /** The page is looked at, or the network is back: whatever waits need not. */
   wake() {
     clearTimeout(this.#hiding);
-    if (!this.#port && this.#status === "closed") this.open();
+    if (!this.#port && this.#status !== "polling") this.open();
     this.#post({ type: "wake" });
     this.#hail();
     if (this.#status === "polling") this.#poll();
@@ -216,6 +220,12 @@ class Connection {
   /** The page's timers stop: what it holds itself it must let go now. */
   freeze() {
     if (this.#transport === "tab") this.close();
+  }
+
+  /** The page's timers go on; what came meanwhile, other tabs have shown. */
+  resume() {
+    this.#resumedAt = Date.now();
+    this.wake();
   }
 
   /** A browser may end a worker and tell nobody: ask whether it is there. */
@@ -247,7 +257,7 @@ class Connection {
     if (name === "hello" || name === "state") this.#setTime(data.as_of, heardAt);
     if (microseconds(cursor) >= microseconds(this.#cursor)) this.#cursor = cursor;
     const handle = this.#handlers[name];
-    if (handle) handle(data);
+    if (handle) handle(data, heardAt);
     else emit("event", { name, data });
   }
 
@@ -264,7 +274,7 @@ class Connection {
   #follow(status) {
     if (status === "signed-out") this.#isStale = true; // what it showed is cleared
     this.#say(status);
-    if (status === "open" && this.#isStale) this.refetch();
+    if (["open", "polling"].includes(status) && this.#isStale) this.refetch();
     clearTimeout(this.#polling);
     if (status === "polling") this.#poll();
   }
@@ -276,9 +286,9 @@ class Connection {
       this.#audiences = audiences;
       // What was read or recalled while away is not replayed.
       if (changed) this.refetch();
-      else if (returned) this.#reconcile();
+      else if (returned) this.#reconcileWithin(0);
     },
-    notification: (notification) => this.#receive([notification]),
+    notification: (notification, heardAt) => this.#receive([notification], heardAt),
     state: (state) => {
       emit("state", state);
       // What was read or put away since the page was made is in no replay, and the
@@ -295,11 +305,14 @@ class Connection {
     refresh: ({ within_ms: withinMs }) => this.#reconcileWithin(withinMs),
   };
 
-  #receive(notifications) {
+  #receive(notifications, heardAt = Date.now()) {
     for (const notification of notifications) {
       const arrival = this.#arrival(notification);
+      if (arrival) arrival.was_missed = heardAt < this.#resumedAt;
       if (arrival) emit("received", arrival);
-      if (arrival?.replaces) this.#reconcileWithin(RECOUNT_MS);
+      // A correction, perhaps: of what is shown here, or was put away before.
+      const isOld = Date.parse(notification.publish_at) * 1000 <= this.#madeUs;
+      if (arrival && (arrival.replaces || isOld)) this.#reconcileWithin(RECOUNT_MS);
     }
   }
 
@@ -330,10 +343,22 @@ class Connection {
   /** Read the newest page of the inbox and the state again. */
   async refetch() {
     this.#isStale = true;
+    this.#isAskedAgain = this.#isReading;
+    if (this.#isReading) return;
+    this.#isReading = true;
+    try {
+      await this.#readNewest();
+    } finally {
+      this.#isReading = false;
+    }
+    if (this.#isAskedAgain) await this.refetch();
+  }
+
+  async #readNewest() {
     emit("loading");
     const page = await this.#get(this.#urls.list, {});
     if (!page) {
-      if (this.#status !== "signed-out") emit("failed");
+      if (connection === this && this.#status !== "signed-out") emit("failed");
       return;
     }
     this.#isStale = false;
@@ -370,7 +395,7 @@ class Connection {
       this.#setTime(state.as_of);
       if (state.reset) {
         this.#cursor = state.cursor;
-        await this.refetch();
+        this.refetch();
         return;
       }
       if (state.notifications) {
@@ -404,8 +429,12 @@ class Connection {
         cache: "no-store",
         signal: AbortSignal.timeout(REQUEST_MS),
       });
+      const answer =
+        response.ok && !response.redirected ? await response.json() : undefined;
+      // The page may be somebody else's by now, or nobody's.
+      if (connection !== this || this.#status === "signed-out") return undefined;
       if (response.status === 401 || response.status === 403) this.close("signed-out");
-      else if (response.ok && !response.redirected) return await response.json();
+      return answer;
     } catch {
       // No network, or no JSON: the caller tries again later.
     }
@@ -496,7 +525,7 @@ if (!customElements.get("notification-stream")) {
   addEventListener("online", () => connection?.wake());
   document.addEventListener("prerenderingchange", open);
   document.addEventListener("freeze", () => connection?.freeze());
-  document.addEventListener("resume", () => connection?.wake());
+  document.addEventListener("resume", () => connection?.resume());
   document.addEventListener("visibilitychange", () => {
     if (isVisible()) connection?.wake();
     else connection?.hide();

@@ -117,6 +117,9 @@ class NotificationDesktop extends HTMLElement {
     hear(document, "notifications:removed", ({ detail: { ids } }) =>
       this.#withdraw(ids),
     );
+    hear(document, "notifications:connection", ({ detail: { status } }) => {
+      if (status === "signed-out") this.#withdraw([...this.#shown.keys()]);
+    });
     hear(document, "visibilitychange", () => this.#follow());
     hear(window, "storage", () => this.#follow());
     hear(window, "pageshow", () => this.#follow());

@@ -47,6 +47,7 @@ class NotificationList extends HTMLElement {
   #isSignedOut = false;
   #stateOf = new WeakMap(); // row → as_of of the newest state it was given
   #latest = 0; // when the latest of what arrived was announced, in microseconds
+  #completeUs; // it has all that was announced until then, but for older pages
   #arrived = null; // ids of what was put since the newest page was asked for
 
   connectedCallback() {
@@ -58,6 +59,7 @@ class NotificationList extends HTMLElement {
       const buttons = content.querySelectorAll("button[data-action]");
       for (const button of buttons) button.type = "button";
     }
+    this.#completeUs ??= parse(this.dataset.cursor)[0];
     const { signal } = this.#listening;
     const hear = (name, react) => {
       const listen = ({ detail }) => react(detail);
@@ -84,6 +86,18 @@ class NotificationList extends HTMLElement {
     // Inserted after the stream was opened: it may have missed something.
     const stream = document.querySelector("notification-stream[data-status]");
     if (stream && stream.dataset.status !== "closed") this.#emit("refetch");
+    else if ("live" in this.dataset && this.#isOvertaken()) {
+      addEventListener("load", () => this.#emit("refetch"), { once: true, signal });
+    }
+  }
+
+  /** Whether another part of the page was made later, and has what this lacks. */
+  #isOvertaken() {
+    const others = document.querySelectorAll("notification-list [data-notification]");
+    return [...others].some(
+      ({ dataset: { cursor, notification } }) =>
+        cursor && !isUpTo(cursor, this.dataset.cursor) && !this.row(notification),
+    );
   }
 
   disconnectedCallback() {
@@ -110,6 +124,7 @@ class NotificationList extends HTMLElement {
 
   /** Show *notification* in its place, unless it does not belong here or is older. */
   put(notification) {
+    if (this.#isSignedOut) return;
     const { id, at } = notification;
     const old = this.row(id);
     if (old && (at ?? 0) <= parse(old.dataset.cursor || "0-0")[0]) return;
@@ -136,6 +151,7 @@ class NotificationList extends HTMLElement {
 
   /** Put *row* where the inbox has it. */
   insert(row) {
+    if (this.#isSignedOut) return; // the answer to what was asked before
     const { lastElementChild: last } = this.#rows;
     // Older ones go to the end and new ones to the top: nearly all, in one step.
     const isLast = !last || isAbove(last, row);
@@ -178,7 +194,7 @@ class NotificationList extends HTMLElement {
     const url = new URL(more.href);
     if (next) url.searchParams.set("before", next);
     more.search = url.search;
-    more.hidden = !next;
+    more.hidden = !next || this.#isSignedOut;
     this.#show();
   }
 
@@ -195,6 +211,7 @@ class NotificationList extends HTMLElement {
 
   #receive(notification) {
     this.#latest = Math.max(this.#latest, notification.at ?? 0);
+    if (!this.#arrived) this.#completeUs = Math.max(this.#completeUs, this.#latest);
     this.dataset.unseen = Number(this.dataset.unseen) + 1;
     const isUnread = !notification.replaces && !notification.read;
     if (isUnread) this.dataset.unread = Number(this.dataset.unread) + 1;
@@ -212,18 +229,29 @@ class NotificationList extends HTMLElement {
   }
 
   /** Show the newest page as it was read again; keep older rows if they adjoin. */
-  #replace({ notifications, next }) {
+  #replace({ notifications, next, cursor }) {
     if (!("live" in this.dataset)) return;
     // Between what arrived since it was asked for and the rest there may be a gap.
     const isOld = (row) => !this.#arrived?.has(Number(row.dataset.notification));
     const old = this.rows.filter(isOld);
     this.#arrived = null;
-    const adjoins = notifications.some(({ id }) => old.includes(this.row(id)));
-    if (!adjoins && next && this.dataset.view === "all" && !this.dataset.category) {
+    // A list that has few of them may have none of that page, and miss nothing.
+    const adjoins = notifications.some(
+      ({ id, at }) => (at && at <= this.#completeUs) || old.includes(this.row(id)),
+    );
+    if (!adjoins && next) {
       this.take(old);
       this.goOnFrom(next);
     }
-    for (const notification of notifications) this.put(notification);
+    const [first] = adjoins ? old : [];
+    const top = first ? Date.parse(first.dataset.publishAt) : Infinity;
+    for (const notification of notifications) {
+      const isAboveAll = Date.parse(notification.publish_at) > top;
+      const isNew =
+        isAboveAll && !this.row(notification.id) && this.#belongs(notification);
+      if (!isNew || this.#emit("arriving", notification)) this.put(notification);
+    }
+    this.#completeUs = Math.max(this.#completeUs, parse(cursor)[0]);
     this.#show();
   }
 
@@ -260,6 +288,7 @@ class NotificationList extends HTMLElement {
   #signOut() {
     this.take(this.rows);
     this.goOnFrom(null);
+    this.#completeUs = 0;
     this.dataset.unread = 0;
     this.#show();
     this.tell(this.dataset.signedOut);

@@ -21,6 +21,12 @@ async function post(url, data, token) {
       headers: { Accept: "application/json", "X-CSRFToken": token },
       keepalive: true, // a click on a link leaves the page
     });
+    // The token is perhaps from before a login: the newest page comes with another.
+    if (response.status === 403) {
+      document.body.dispatchEvent(
+        new CustomEvent("notifications:refetch", { bubbles: true }),
+      );
+    }
     if (!response.ok || response.redirected) return;
     const detail = await response.json();
     document.body.dispatchEvent(

@@ -14,10 +14,11 @@ const used = new Set();
 /** Put the prefix before the title, in place of one that was there. */
 function retitle() {
   const { title } = document;
-  const old = [...used].find((each) => title.startsWith(each)) ?? "";
+  // Without its blank where nothing follows: a title is trimmed.
+  const old = [...used].find((each) => `${title} `.startsWith(each)) ?? "";
   const isAsked = document.querySelector("notification-bell[data-title]") !== null;
   const wanted = (isAsked ? prefix : "") + title.slice(old.length);
-  if (wanted !== title) document.title = wanted;
+  if (wanted.trim() !== title) document.title = wanted;
 }
 
 async function badge(count) {

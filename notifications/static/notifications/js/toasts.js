@@ -144,8 +144,10 @@ class NotificationToasts extends HTMLElement {
     // Replayed to be sure that nothing is lost, or after a long time away.
     const isBacklog = at <= since || ageMs > FRESH_MS;
     if (isBacklog || read || replaces || placement !== "toast") return;
-    this.#waiting.push(notification);
     this.#front.look();
+    // Whichever tab is in front shows it; this one is not to when it is there later.
+    if (!this.#front.isHere || notification.was_missed) return;
+    this.#waiting.push(notification);
     this.#collecting ??= setTimeout(() => this.#showAll(), COLLECT_MS);
   }
 
