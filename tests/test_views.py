@@ -220,6 +220,16 @@ async def test_a_reconnect_does_not_renew_the_session(ada, open_stream, settings
     assert "set-cookie" not in stream.headers
 
 
+def test_what_pages_ask_by_themselves_does_not_renew_the_session(signed_in, settings):
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+
+    answer = signed_in.get(url("state"))
+
+    assert answer.status_code == 200
+    assert "sessionid" not in answer.cookies
+    assert "sessionid" in signed_in.get(url("list")).cookies
+
+
 @committed
 async def test_a_stream_works_where_every_request_is_a_transaction(
     ada, open_stream, monkeypatch

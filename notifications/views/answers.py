@@ -34,6 +34,17 @@ def outside_transactions(view: Endpoint) -> Endpoint:
     return view
 
 
+def forget_session(request: HttpRequest) -> None:
+    """
+    Have the answer to *request*, which no user has made, renew no session.
+
+    With SESSION_SAVE_EVERY_REQUEST the middleware would save it, and an open page
+    would keep one that is to time out.
+    """
+    if hasattr(request, "session"):
+        del request.session
+
+
 def private(response: Response) -> Response:
     """Forbid every cache to keep or change *response*."""
     response.headers["Cache-Control"] = "private, no-store, no-transform"

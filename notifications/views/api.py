@@ -22,6 +22,7 @@ from notifications.payloads import item
 
 from .answers import (
     BadRequest,
+    forget_session,
     is_for,
     outside_transactions,
     parse_cursor,
@@ -103,6 +104,7 @@ def state(request: HttpRequest) -> HttpResponseBase:
     shown = request.GET.get("shown", "")
     ids = _parse_ids(shown.split(",")) if shown else []
     mine = Inbox(signed_in(request), now=now)
+    forget_session(request)
     news: dict[str, object] = {}
     if since:
         replay = mine.replay(since, now)

@@ -20,7 +20,7 @@ from notifications.hub import hub
 from notifications.responses import EventStreamResponse
 from notifications.stream import Stream
 
-from .answers import is_for, outside_transactions, refusal
+from .answers import forget_session, is_for, outside_transactions, refusal
 
 RETRY_AFTER_SECONDS = 10
 
@@ -60,13 +60,10 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         return refusal(401, "Somebody else is signed in now.")
     cursor, reset = _resume_point(request)
     session_key = None
-    if hasattr(request, "session"):
-        # That of somebody who came with a token does not say who they are.
-        if await request.session.aget(SESSION_KEY):
-            session_key = request.session.session_key
-        # A reconnect every few minutes must not renew a session that would time
-        # out: with SESSION_SAVE_EVERY_REQUEST the middleware would save it.
-        del request.session
+    # That of somebody who came with a token does not say who they are.
+    if hasattr(request, "session") and await request.session.aget(SESSION_KEY):
+        session_key = request.session.session_key
+    forget_session(request)
     body = Stream(user, cursor=cursor, reset=reset, session_key=session_key)
     response = EventStreamResponse(body)
     patch_vary_headers(response, ["Cookie"])
