@@ -9,11 +9,12 @@ from typing import Final
 WAIT_SECONDS: Final = 5.0
 
 
-class Whole:
+class ForkLock:
     """
-    ``with`` it in a thread: others that fork the process wait for the end, 5 s at most.
+    A lock that forking the process waits for, 5 seconds at most.
 
-    A child that was forked while a thread imports has half of a module, for good.
+    A child is forked with what other threads have half done, and for good: a module
+    that one of them is importing stays half a module there.
     """
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Final
 from channels.layers import BaseChannelLayer, channel_layers
 
 from .conf import conf
-from .forking import Whole
+from .forking import ForkLock
 
 Message = dict[str, Any]
 
@@ -38,7 +38,7 @@ CANARY_SECONDS: Final = 3.0
 STUCK_SECONDS: Final = 15.0
 THREAD_NAME: Final = "notifications-bus"
 
-_importing = Whole()
+_importing = ForkLock()
 
 
 def _is_not_ours(record: logging.LogRecord) -> bool:
