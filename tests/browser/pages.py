@@ -23,8 +23,6 @@ STREAM = "**/notifications/stream/*"
 STREAM_PATH = "/notifications/stream/"
 STATE_PATH = "/notifications/api/state/"
 
-FROZEN_SECONDS = 4
-
 # What a page went through: the statuses it told, the ids it received, what it had
 # assistive technology say, and whether it came from the back/forward cache. It has
 # settled when it has heard of all that happened before it was connected.
@@ -117,20 +115,25 @@ def frozen(page):
     Stop *page* as a browser stops a tab that was long in the background.
 
     Chromium freezes no page that it takes for visible, as it does each that is
-    driven from outside. So its scripts are told, and then have no turn.
+    driven from outside. So its scripts are told, and then wait for an answer.
     """
+    held = []
+    page.route("**/frozen/", lambda route: held.append(route))
     page.evaluate(
-        """milliseconds => {
+        """() => {
             document.dispatchEvent(new Event("freeze"));
             setTimeout(() => {
-                const end = Date.now() + milliseconds;
-                while (Date.now() < end);
+                const request = new XMLHttpRequest();
+                request.open("GET", "/frozen/", false);
+                request.send();
                 document.dispatchEvent(new Event("resume"));
             }, 50);
-        }""",
-        FROZEN_SECONDS * 1000,
+        }"""
     )
+    # Playwright hears of requests only while it is spoken to, and the page is silent.
+    eventually(lambda: page.context.cookies() and held)
     yield
+    held[0].fulfill(body="")
     page.evaluate("0")  # answered when it has a turn again
 
 

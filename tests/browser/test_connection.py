@@ -11,12 +11,12 @@ from notifications.api import notify
 from notifications.inbox import Inbox
 from tests.factories import make_notification
 
-from . import pages
 from .pages import (
     STATE_PATH,
     STREAM,
     STREAM_PATH,
     badge,
+    frozen,
     on_both_rungs,
     wait_for_status,
 )
@@ -96,18 +96,15 @@ def test_each_arrives_once_however_often_the_stream_ends_of_age(
 
 
 @pytest.mark.parametrize("site_settings", [{"NOTIFICATIONS_STREAM_SECONDS": 1.0}])
-def test_a_tab_that_was_frozen_for_long_asks_once_when_it_goes_on(
-    ada, open_page, monkeypatch
-):
+def test_a_tab_that_was_frozen_for_long_asks_once_when_it_goes_on(ada, open_page):
     """Though the stream ended of age again and again, and began again."""
-    monkeypatch.setattr(pages, "FROZEN_SECONDS", 6)
     page, other = open_page(ada), open_page(ada)
     for each in (page, other):
         wait_for_status(each, "open")
     asked = []
     page.on("request", lambda request: asked.append(request.url))
 
-    with pages.frozen(page):
+    with frozen(page):
         other.evaluate(
             """() => new Promise((done) => {
                 let states = 0;
