@@ -19,12 +19,14 @@ from .pages import (
     look_at,
     on_both_rungs,
     rows,
+    status,
     wait_for_status,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
 GONE_SECONDS = 5.0
+STATE = "**/api/state/*"
 PASSWORD = "correct horse"
 
 
@@ -217,6 +219,8 @@ def test_a_page_that_was_told_401_comes_back_when_it_is_looked_at(bob, open_page
     Session.objects.all().delete()
     old.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
     wait_for_status(old, "signed-out")
+    # Each answer of 401 takes the cookie away, too.
+    old.wait_for_load_state("networkidle")
 
     [(name, value)] = log_in(bob).items()
     old.context.add_cookies([{"name": name, "value": value, "url": site.url}])
@@ -230,21 +234,33 @@ def test_a_page_that_was_told_401_comes_back_when_it_is_looked_at(bob, open_page
 def test_a_page_that_polls_has_its_list_back_after_signing_in_again(
     bob, open_page, site, rung
 ):
+    def until_polling():
+        """Let the time go by in which it tries to stream, again and again."""
+        eventually(
+            lambda: old.clock.run_for(500) or status(old) == "polling", within=30
+        )
+
     make_notification(bob, "Private", age=timedelta(minutes=10))
-    old = open_page(bob, "about:blank", expecting=["401", "501"])
+    old = open_page(bob, "about:blank", expecting=["401", "501", "ERR_FAILED"])
+    old.clock.install()
     old.route(STREAM, lambda route: route.fulfill(status=501, json={}))
     old.goto("/notifications/")
-    wait_for_status(old, "polling")
+    until_polling()
+    # It is to hear that from the list alone, and to leave.
+    old.route(STATE, lambda route: route.abort())
     Session.objects.all().delete()
-    old.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    old.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
     wait_for_status(old, "signed-out")
+    # Each answer of 401 takes the cookie away, too.
+    old.wait_for_load_state("networkidle")
 
     [(name, value)] = log_in(bob).items()
     old.context.add_cookies([{"name": name, "value": value, "url": site.url}])
+    old.unroute(STATE)
     hide(old)
     look_at(old)
+    until_polling()
 
-    wait_for_status(old, "polling")
     equal_the_table([old], bob)
 
 
