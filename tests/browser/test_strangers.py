@@ -237,7 +237,7 @@ def test_a_page_that_polls_has_its_list_back_after_signing_in_again(
     def until_polling():
         """Let the time go by in which it tries to stream, again and again."""
         eventually(
-            lambda: old.clock.run_for(500) or status(old) == "polling", within=30
+            lambda: old.clock.run_for(500) or status(old) == "polling", within=15
         )
 
     make_notification(bob, "Private", age=timedelta(minutes=10))
@@ -248,6 +248,7 @@ def test_a_page_that_polls_has_its_list_back_after_signing_in_again(
     until_polling()
     # It is to hear that from the list alone, and to leave.
     old.route(STATE, lambda route: route.abort())
+    old.wait_for_load_state("networkidle")
     Session.objects.all().delete()
     old.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
     wait_for_status(old, "signed-out")
