@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 
 from tests.factories import make_users
-from tests.waiting import eventually
+from tests.waiting import eventually, patience
 
 from .browsers import sign_in
 from .pages import STREAM_PATH, until, wait_for_status
@@ -36,6 +36,7 @@ def largest_share(times, window=1.0):
 def crowd(chromium, site, relay, transactional_db):
     """As many streams as clients, through *relay*: each has its own worker."""
     context = chromium.new_context()
+    context.set_default_timeout(patience(30_000))
     addresses = []
     for number, user in enumerate(make_users(CLIENTS)):
         url = relay.url.replace("127.0.0.1", f"c{number}.example.test")

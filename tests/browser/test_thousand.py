@@ -1,5 +1,7 @@
 """A thousand rows: none twice, none lost, and no page that stands still."""
 
+from statistics import median
+
 import pytest
 from playwright.sync_api import expect
 
@@ -85,8 +87,9 @@ def test_a_thousand_rows_are_complete_in_order_and_cheap(ada, open_page):
 
     newest_first = Notification.objects.order_by("-publish_at", "-pk")
     assert page.evaluate(IDS) == list(newest_first.values_list("pk", flat=True))
-    # A page costs about what its own rows do, however many there are already.
-    assert sum(costs[-3:]) < 3 * sum(costs[:3]), costs
+    # A page costs about what its own rows do, however many there are already: twice
+    # of it here, and nine times if it were looked through for each row.
+    assert median(costs[-3:]) < 4 * median(costs[:3]), costs
 
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
