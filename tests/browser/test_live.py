@@ -48,7 +48,7 @@ def test_many_that_come_at_once_have_the_page_ask_a_few_times(ada, open_page):
         settle(page)
         asked = []
         page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_function("had.length === 40")
+    eventually(lambda: page.evaluate("had.length") == 40, within=15)
     expect(badge(page)).to_have_text("40")
     page.evaluate("fetch('/users/').then(answer => answer.text())")
 

@@ -103,7 +103,7 @@ def test_a_tab_that_was_frozen_shows_none_that_another_has_shown(ada, open_page)
         notify(ada, "While it was frozen")
         expect(titles(front)).to_have_text(["While it was frozen"])
         look_away_from(front)
-    page.wait_for_function("had.length")
+    eventually(lambda: page.evaluate("had.length"))
     look_at(page)
     notify(ada, "Since then")
 

@@ -320,7 +320,9 @@ class Connection {
   #arrival(notification) {
     const { id, at } = notification;
     const row = document.querySelector(`[data-notification="${Number(id)}"]`);
-    const known = this.#known.get(id) ?? (row ? microseconds(row.dataset.cursor) : -1);
+    // A row may be listed in the moment before it is announced; then it is news yet.
+    const shown = row?.dataset.cursor;
+    const known = this.#known.get(id) ?? (shown ? microseconds(shown) : -1);
     if (known >= (at ?? 0)) return null;
     this.#known.delete(id); // so that it is the youngest key again
     this.#known.set(id, at ?? 0);
