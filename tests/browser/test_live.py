@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from playwright.sync_api import expect
 
-from notifications import broadcasts, clock
+from notifications import broadcasts, clock, outbox
 from notifications.api import broadcast, notify, send_event
 from notifications.constants import Level
 from notifications.inbox import Inbox
@@ -72,6 +72,20 @@ def test_a_correction_of_what_is_not_listed_is_not_said_to_be_new(ada, open_page
 
     eventually(lambda: "News" in page.evaluate("said"))
     assert page.evaluate("said.filter(Boolean)") == ["News"]
+
+
+def test_what_is_listed_just_before_it_is_announced_is_news_yet(ada, open_page):
+    page = open_page(ada)
+    wait_for_status(page, "open")
+    settle(page)
+    row = make_notification(ada, "Listed first", announced_at=None)
+    page.evaluate("document.dispatchEvent(new CustomEvent('notifications:refetch'))")
+    listed = page.locator("[data-rows] [data-slot=title]")
+    expect(listed).to_have_text(["Listed first"])
+
+    outbox.announce(Notification.objects.filter(pk=row.pk))
+
+    eventually(lambda: "Listed first" in page.evaluate("said"))
 
 
 def test_a_broadcast_is_in_everyones_open_page(ada, bob, open_page):

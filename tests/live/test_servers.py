@@ -164,8 +164,8 @@ def test_two_processes_deliver_everything_live_and_nothing_by_the_sweep(
 ):
     cell = {"redis_url": redis_server.url, "layer": layer}
     servers = [
-        live_server_process("daphne", **cell, settings=NO_SWEEP),
-        live_server_process("uvicorn", **cell, settings=NO_SWEEP),
+        live_server_process("daphne", **cell),
+        live_server_process("uvicorn", **cell),
     ]
     settings.CHANNEL_LAYERS = redis_layer(layer, redis_server.url)
     clients = everybody_connected(servers)
