@@ -62,7 +62,7 @@ DJANGO = (
 # Each database with each series of Django, and the user model of a project's own with
 # the newer one. What takes long depends on little of that: the browser tests run once,
 # and so does the waiting for what takes minutes; real servers and faults once with each
-# series, and each with another database.
+# series, and each with another database; what uses no database, once with each series.
 #
 # What is marked postgres runs on PostgreSQL whatever the cell's database is.
 EVERYTHING = (
@@ -77,7 +77,8 @@ EVERYTHING = (
     Part(
         "PostgreSQL",
         ON_POSTGRESQL + PYTEST,
-        tests="not slow and (postgres or not (browser or faults or live))",
+        tests="not (slow or brief) and "
+        "(postgres or database and not (browser or faults or live))",
     ),
 )
 EVERYTHING_OTHER = (
@@ -85,12 +86,12 @@ EVERYTHING_OTHER = (
     Part(
         "PostgreSQL",
         ON_POSTGRESQL + PATIENT_PYTEST,
-        tests="not (browser or slow or (faults and core))",
+        tests="not (browser or slow or once or (faults and core))",
     ),
     Part(
         "SQLite, own user model",
         PATIENT_PYTEST,
-        tests="not (browser or live or postgres or slow)",
+        tests="database and not (browser or live or postgres or slow)",
         variables={"TEST_USER_MODEL": "custom"},
     ),
 )

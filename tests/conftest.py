@@ -28,6 +28,14 @@ from .waiting import aeventually
 hypothesis.settings.register_profile("suite", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("suite")
 
+DATABASE = {"db", "transactional_db"}
+
+
+def pytest_itemcollected(item):
+    """Mark what uses the database, however it asks for it."""
+    if item.get_closest_marker("django_db") or DATABASE & {*item.fixturenames}:
+        item.add_marker("database")
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):

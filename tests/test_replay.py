@@ -6,6 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from notifications import clock
 from notifications.api import anotify, notify
 from notifications.events import Cursor
 from notifications.hub import hub
@@ -328,9 +329,12 @@ async def test_after_a_reset_the_client_resumes_at_the_head(ada, missed, open_st
     [(6 * SECOND, "future"), (-91 * timedelta(days=1), "expired")],
 )
 async def test_a_cursor_nobody_can_answer_for_is_one_reset(
-    shift, reason, ada, open_stream
+    shift, reason, ada, open_stream, monkeypatch
 ):
-    cursor = Cursor.at(timezone.now() + shift)
+    # The clock stands still: a second later, the first would be a little ahead only.
+    moment = timezone.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    cursor = Cursor.at(moment + shift)
 
     async with open_stream(ada, cursor=cursor) as stream:
         events = await stream.until("state")

@@ -144,12 +144,14 @@ def test_without_a_bus_what_was_revoked_ends_within_one_stream_life(
     ids=["user", "group"],
 )  # fmt: skip
 def test_who_joins_and_leaves_a_group_hears_its_broadcasts_meanwhile(
-    join, leave, ada, editors, connect
+    join, leave, ada, bob, editors, connect
 ):
     key = f"group:{editors.pk}"
-    stream = connect(ada)
+    bob.groups.add(editors)
+    stream, editor = connect(ada), connect(bob)
 
     broadcast("too early", audience=key)
+    editor.take(1, "notification", within=5)  # who joins before that hears it, too
     join(ada, editors)
     stream.take(1, "reset", within=REVOKED_SECONDS)
     broadcast("heard", audience=key)

@@ -226,7 +226,10 @@ def hold_streams(server, clients):
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     "idle_seconds",
-    [1, pytest.param(60, marks=pytest.mark.slow)],
+    [
+        pytest.param(1, marks=pytest.mark.brief),
+        pytest.param(60, marks=pytest.mark.slow),
+    ],
     ids=lambda n: f"{n}s",
 )
 def test_open_streams_hold_neither_threads_nor_database_connections(
