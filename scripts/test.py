@@ -30,6 +30,8 @@ from processes import end_on_signals, exit_status, running  # noqa: E402
 
 # Four at a time: most tests wait for a server more than they compute.
 PYTEST = "{python} -m pytest --quiet --numprocesses 4 --dist worksteal"
+# What drives a browser computes more than it waits.
+BROWSER_PYTEST = "{python} -m pytest --quiet --numprocesses 3 --dist worksteal"
 # These do little else than wait, or run beside others.
 PATIENT_PYTEST = "{python} -m pytest --quiet --numprocesses 2 --dist worksteal"
 ON_POSTGRESQL = "{python} scripts/postgres.py "
@@ -72,7 +74,7 @@ EVERYTHING = (
     *DJANGO,
     # By themselves: among other tests each process would start its browser, and the
     # sites for it, again and again.
-    Part("in a browser", PYTEST, tests="browser and not slow"),
+    Part("in a browser", BROWSER_PYTEST, tests="browser and not slow"),
     Part("SQLite", PYTEST, tests="not (browser or postgres or slow)"),
     Part(
         "PostgreSQL",

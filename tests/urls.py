@@ -51,6 +51,29 @@ async def process(request):
     )
 
 
+# How many streams this process has had: ``[when, how many]``, for each change. The
+# clock is that of all processes.
+_counts = []
+
+
+def _counted(change):
+    """Return *change*, a method of the hub, that notes how many there are after it."""
+
+    def changed(stream):
+        change(stream)
+        _counts.append((time.monotonic(), hub.count()))
+
+    return changed
+
+
+hub.register = _counted(hub.register)
+hub.unregister = _counted(hub.unregister)
+
+
+def counts(request):
+    return JsonResponse(_counts, safe=False)
+
+
 # What this process has put on the wire.
 _announced = []
 
@@ -152,6 +175,7 @@ urlpatterns = [
     path("fragment/", TemplateView.as_view(template_name="fragment.html")),
     path("users/", users),
     path("process/", process),
+    path("counts/", counts),
     path("notify/sync/<str:title>/", notify_everyone),
     path("notify/async/<str:title>/", anotify_everyone),
     path("admin/", admin.site.urls),

@@ -1,6 +1,5 @@
 """What a reader of the tests would point at on a page."""
 
-import threading
 import time
 from contextlib import contextmanager
 
@@ -185,46 +184,36 @@ def until(moment):
     eventually(lambda: time.monotonic() >= moment, within=moment - time.monotonic() + 5)
 
 
-class StreamCount(threading.Thread):
-    """
-    ``with StreamCount(site) as count``: how many streams the server has, all along.
-
-    Asked of the server every few milliseconds, from a thread of its own.
-    """
-
-    EVERY_SECONDS = 0.02
+class StreamCount:
+    """``with StreamCount(site) as count``: how many streams the server had."""
 
     def __init__(self, site):
-        super().__init__(name="stream-count")
         self._site = site
-        self._left = threading.Event()
-        self._samples = []
+        self._had = []  # (from when, how many)
 
     def __enter__(self):
-        self.start()
+        self._had.append((time.monotonic(), self._site.streams))
         return self
 
     def __exit__(self, *exc_info):
-        self._left.set()
-        self.join(10)
-
-    def run(self):
-        while not self._left.wait(self.EVERY_SECONDS):
-            self._samples.append((time.monotonic(), self._site.streams))
+        [(start, _)] = self._had
+        self._had += [each for each in self._site.get("/counts/") if each[0] > start]
+        self._had.append((time.monotonic(), self._had[-1][1]))
 
     @property
     def most(self):
-        return max(count for _, count in self._samples)
+        return max(count for _, count in self._had)
 
     def longest_over(self, limit):
         """Return for how many seconds at a time there were more than *limit*."""
         longest, since = 0.0, None
-        for at, count in self._samples:
+        for at, count in self._had:
+            if since is not None:
+                longest = max(longest, at - since)
             if count <= limit:
                 since = None
-                continue
-            since = since or at
-            longest = max(longest, at - since)
+            elif since is None:
+                since = at
         return longest
 
 
