@@ -92,7 +92,7 @@ async def release_request() -> None:
     There is no public way inside an app: ``request_started`` makes the
     request's executor before any middleware runs. It touches no executor that
     is not the request's own: an outer wrapper's would be missed by the next
-    request. tests/test_release.py fails when asgiref changes underneath.
+    request. tests/test_responses.py fails when asgiref changes underneath.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     executors = SyncToAsync.context_to_thread_executor
