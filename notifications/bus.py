@@ -135,13 +135,14 @@ class Bus:
         if not is_configured() or greenlets():
             return None
         with self._lock:
+            stuck = None
             if self._wire is not None and self._wire.is_stuck():
                 self.warn("The notification bus is stuck; a new one takes over.")
                 self._wire.interrupt()
-                self._wire = None
+                stuck, self._wire = self._wire, None
                 self._feel(False)
             if self._wire is None:
-                wire = Wire(self._hear, self._feel, self.warn)
+                wire = Wire(self._hear, self._feel, self.warn, stuck)
                 try:
                     wire.start()
                 except RuntimeError:  # the interpreter is ending

@@ -73,9 +73,12 @@ class Wire(threading.Thread):
         hear: Callable[[Message], None],
         feel: Callable[[bool], None],
         warn: Callable[..., None],
+        stuck: Wire | None = None,
     ) -> None:
+        """Take over from *stuck*, one that was interrupted."""
         super().__init__(name=THREAD_NAME, daemon=True)
         self.healthy = False
+        self._stuck = stuck
         self._hear, self._feel, self._warn = hear, feel, warn
         self._state = threading.Condition()
         self._queue: deque[Message] = deque()
@@ -208,7 +211,23 @@ class Wire(threading.Thread):
         while not self._stopping:
             self._turned_at = time.monotonic()
             await asyncio.sleep(CANARY_SECONDS)
+            self._interrupt_again()
+        self._turned_at = time.monotonic()  # it has heard: once is enough
         raise WireDown("interrupted")
+
+    def _interrupt_again(self) -> None:
+        """
+        Interrupt the one before this if it spins yet.
+
+        Python ignores what strikes in the callback of a weak reference, and an event
+        loop keeps its tasks in a set of these.
+        """
+        if self._stuck is None:
+            return
+        if not self._stuck.is_alive():
+            self._stuck = None
+        elif self._stuck.is_stuck():
+            self._stuck.interrupt()
 
     async def _send_queued(self, layer: BaseChannelLayer) -> None:
         while self._queue:

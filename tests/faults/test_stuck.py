@@ -13,6 +13,7 @@ from tests.timing import Stopwatch
 from tests.waiting import eventually
 
 spinning = set()
+unheard = []
 deaf = threading.Event()
 stubborn = threading.Event()
 
@@ -35,7 +36,10 @@ class FaultyLayer(InMemoryChannelLayer):
                 # never suspends, and swallows whatever it is woken with.
                 time.monotonic()
             except BaseException:
-                await asyncio.sleep(0.01)
+                if unheard:  # as Python ignores it in a weak reference's callback
+                    unheard.pop()
+                else:
+                    await asyncio.sleep(0.01)
         return message
 
     async def group_send(self, group, message):
@@ -55,6 +59,7 @@ def listening(settings, monkeypatch):
     eventually(lambda: bus.healthy)
     yield health, heard
     spinning.clear()
+    unheard.clear()
     deaf.clear()
     stubborn.clear()
 
@@ -63,10 +68,14 @@ def wires():
     return [one for one in threading.enumerate() if one.name == wire.THREAD_NAME]
 
 
-def test_a_loop_that_spins_is_interrupted_and_another_takes_over(listening):
+# Where the interrupt does strike in such a callback, Python says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("ignored", [0, 2])
+def test_a_loop_that_spins_is_interrupted_and_another_takes_over(ignored, listening):
     _, heard = listening
     [stuck] = wires()
 
+    unheard.extend(range(ignored))
     spinning.add(stuck.ident)
     eventually(lambda: stuck.is_stuck(), within=10)
     with Stopwatch() as watch:
