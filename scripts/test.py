@@ -88,7 +88,7 @@ EVERYTHING_OTHER = (
     Part(
         "PostgreSQL",
         ON_POSTGRESQL + PATIENT_PYTEST,
-        tests="not (browser or slow or once or (faults and core))",
+        tests="not (browser or slow or (faults and core))",
     ),
     Part(
         "SQLite, own user model",

@@ -27,10 +27,13 @@ NOISE = ("Exception ignored", "Fatal Python error", "never awaited", "stuck")
 @pytest.fixture(
     params=[
         "memory",
-        pytest.param("pubsub-frozen", marks=pytest.mark.redis),
         *(
-            pytest.param(name, marks=[pytest.mark.redis, pytest.mark.once])
-            for name in ("pubsub", "core", "core-frozen")
+            pytest.param(name, marks=pytest.mark.redis)
+            for name in ("pubsub", "pubsub-frozen")
+        ),
+        *(
+            pytest.param(name, marks=[pytest.mark.redis, pytest.mark.core])
+            for name in ("core", "core-frozen")
         ),
     ]
 )

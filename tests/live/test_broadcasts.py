@@ -102,7 +102,6 @@ def what_can_be_fetched(user, row):
     return [each for each in found if each is True or row.title in str(each)]
 
 
-@pytest.mark.once
 def test_each_of_three_audiences_is_reached_once_and_nobody_else_learns_of_it(
     crowd, redis, live_server_process, connected
 ):

@@ -18,7 +18,7 @@ from processes import running
 
 from tests.servers import missing
 
-pytestmark = [pytest.mark.live, pytest.mark.once]
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture(scope="module")
