@@ -11,11 +11,13 @@ from tests.servers import LiveServer, missing
 from tests.waiting import eventually
 
 # Chromium takes the last list of these for the only one, and Playwright has one. Of
-# that are those that a test could notice; the first two are pages of the browser's
-# own, one for each window, which cost as much as the windows themselves.
+# that are those that a test could notice; the first three are what the browser makes
+# for each window besides: pages of its own, which cost as much as the windows
+# themselves, and a process in reserve.
 WITHOUT = [
     "WebUIOmniboxAimPopup",
     "WebUIOmniboxPopup",
+    "SpareRendererForSitePerProcess",
     "DestroyProfileOnBrowserClose",
     "HttpsFirstBalancedModeAutoEnable",
     "HttpsUpgrades",
