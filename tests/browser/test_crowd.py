@@ -1,4 +1,4 @@
-"""Fifty browsers that lose their streams at the same moment."""
+"""Fifty browsers that lose their streams at the same moment, or are refused."""
 
 import time
 from types import SimpleNamespace
@@ -62,8 +62,11 @@ def crowd(chromium, site, relay, transactional_db):
 
 
 # Check 8
+@pytest.mark.slow
 @pytest.mark.parametrize("site_settings", [SITE])
-def test_fifty_clients_that_were_cut_at_once_come_back_one_by_one(crowd, site, relay):
+def test_fifty_clients_that_were_cut_or_refused_at_once_come_back_one_by_one(
+    crowd, site, relay
+):
     """What they are told is spread, and so are they, where the machine keeps up."""
     # A frame that gave its worker up has left a stream behind.
     eventually(lambda: len(relay.retries) == CLIENTS)
@@ -73,8 +76,10 @@ def test_fifty_clients_that_were_cut_at_once_come_back_one_by_one(crowd, site, r
     while not shares or (shares[-1] > LARGEST_SHARE and len(shares) < CUTS):
         shares.append(largest_share(cut(relay)))
         eventually(lambda: site.streams == CLIENTS)
-
     assert min(shares) <= LARGEST_SHARE, shares
+
+    times = refuse(relay, site)
+    assert largest_share(times) <= LARGEST_SHARE, times
 
 
 def cut(relay):
@@ -89,19 +94,14 @@ def cut(relay):
     return times
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("site_settings", [SITE])
-def test_fifty_clients_that_were_refused_at_once_come_back_one_by_one(
-    crowd, site, relay
-):
+def refuse(relay, site):
+    """Refuse all for ten seconds; return after how many more each was back."""
     cut_at = time.monotonic()
-
     relay.answer(502)
     until(cut_at + 10)
     mended_at = time.monotonic()
     relay.mend()
-
     eventually(lambda: site.streams == CLIENTS, within=60)
     times = [at - mended_at for at in relay.asked(STREAM_PATH, since=mended_at)]
     assert len(times) == CLIENTS
-    assert largest_share(times) <= LARGEST_SHARE, times
+    return times
