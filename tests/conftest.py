@@ -1,6 +1,7 @@
 """What every test may ask for, and what is put right after each."""
 
 import contextlib
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -64,6 +65,12 @@ def _dealt(items):
         dealt += mine + quick[:missing]
         del quick[:missing]
     return dealt + quick
+
+
+def pytest_collection_finish():
+    """Leave what there is until the end to itself: to look for garbage takes long."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure():
