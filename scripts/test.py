@@ -32,7 +32,8 @@ from processes import end_on_signals, exit_status, running  # noqa: E402
 PYTEST = "{python} -m pytest --quiet --numprocesses 4 --dist worksteal"
 # What drives a browser computes more than it waits.
 BROWSER_PYTEST = "{python} -m pytest --quiet --numprocesses 3 --dist worksteal"
-# These do little else than wait, or run beside others.
+# These do little else than wait, or run beside others; each process more takes three
+# seconds to find out what there is.
 PATIENT_PYTEST = "{python} -m pytest --quiet --numprocesses 2 --dist worksteal"
 ON_POSTGRESQL = "{python} scripts/postgres.py "
 
@@ -78,7 +79,7 @@ EVERYTHING = (
     Part("SQLite", PYTEST, tests="not (browser or postgres or slow)"),
     Part(
         "PostgreSQL",
-        ON_POSTGRESQL + PYTEST,
+        ON_POSTGRESQL + PATIENT_PYTEST,
         tests="not (slow or brief) and "
         "(postgres or database and not (browser or faults or live))",
     ),
