@@ -4,11 +4,13 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from subprocess import Popen
 
 from processes import exit_status, running
 
@@ -34,27 +36,8 @@ class Environment:
         self.stamp = directory / "requirements.json"
 
     def prepare(self, *names: str) -> None:
-        """
-        See to it that the requirements files *names* are installed.
-
-        If nothing changed since the last time, this touches neither disk nor
-        network. If one of the files changed, everything is built anew.
-        """
-        with locked(ROOT):
-            wanted = {name: self.fingerprint(ROOT / name) for name in names}
-            stamped = self.stamped()
-            if wanted.items() <= stamped.items():
-                return
-            if not stamped or any(
-                stamped.get(name, value) != value for name, value in wanted.items()
-            ):
-                self.build()
-                stamped = {}
-            # Written last: what is interrupted has no stamp, and is built anew.
-            self.stamp.unlink(missing_ok=True)
-            for name in wanted.keys() - stamped.keys():
-                self.install(name)
-            self.stamp.write_text(json.dumps(stamped | wanted, indent=2))
+        """See prepare()."""
+        prepare([self], *names)
 
     def fingerprint(self, requirements: Path) -> str:
         """Return what changes with the file, with those it includes or the Python."""
@@ -76,9 +59,14 @@ class Environment:
             return {}
         return fingerprints
 
-    def build(self) -> None:
+    @property
+    def can_be_built(self) -> bool:
+        """Whether its Python can create virtual environments."""
         probe = [self.interpreter, "-c", "import ensurepip, venv"]
-        if subprocess.run(probe, capture_output=True).returncode != 0:
+        return subprocess.run(probe, capture_output=True).returncode == 0
+
+    def build(self) -> None:
+        if not self.can_be_built:
             raise SystemExit(
                 f"{self.interpreter} cannot create virtual environments: its modules "
                 "venv and ensurepip are missing.\n"
@@ -87,16 +75,48 @@ class Environment:
         say(f"Building {self.directory.relative_to(ROOT)} with Python {self.version}")
         run([self.interpreter, "-m", "venv", "--clear", str(self.directory)])
 
-    def install(self, name: str) -> None:
-        say(f"Installing {name} into {self.directory.relative_to(ROOT)}")
-        run(self.pip(name), env=pip_variables())
+    def installing(self, *names: str) -> AbstractContextManager[Popen[bytes]]:
+        """Return what runs pip for the requirements files *names*."""
+        say(f"Installing {', '.join(names)} into {self.directory.relative_to(ROOT)}")
+        return running(self.pip(*names), cwd=ROOT, env=pip_variables())
 
-    def pip(self, name: str) -> list[str]:
-        """Return the command that installs the requirements file *name*."""
+    def pip(self, *names: str) -> list[str]:
+        """Return the command that installs the requirements files *names*."""
         command = [str(self.python), "-I", "-m", "pip", "install", "--quiet"]
         # Most of what is installed is never imported. The rest is compiled then.
         command += ["--disable-pip-version-check", "--no-compile"]
-        return [*command, "-r", str(ROOT / name)]
+        return command + [word for name in names for word in ("-r", str(ROOT / name))]
+
+
+def prepare(environments: Sequence[Environment], *names: str) -> None:
+    """
+    See to it that the requirements files *names* are installed in *environments*.
+
+    If nothing changed since the last time, this touches neither disk nor
+    network. If one of the files changed, everything is built anew. An environment
+    comes before those in its directory, which go when it is built; then pip installs
+    into all of them at the same time.
+    """
+    with locked(ROOT), ExitStack() as stack:
+        installations = []
+        for each in environments:
+            wanted = {name: each.fingerprint(ROOT / name) for name in names}
+            stamped = each.stamped()
+            if wanted.items() <= stamped.items():
+                continue
+            if not stamped or any(
+                stamped.get(name, value) != value for name, value in wanted.items()
+            ):
+                each.build()
+                stamped = {}
+            # Written last: what is interrupted has no stamp, and is built anew.
+            each.stamp.unlink(missing_ok=True)
+            missing = sorted(wanted.keys() - stamped.keys())
+            process = stack.enter_context(each.installing(*missing))
+            installations.append((each, process, stamped | wanted))
+        for each, process, stamped in installations:
+            finish(process)
+            each.stamp.write_text(json.dumps(stamped, indent=2))
 
 
 def pip_variables() -> dict[str, str]:
@@ -117,9 +137,14 @@ def locked(directory: Path) -> Iterator[None]:
 def run(command: list[str], env: dict[str, str] | None = None) -> None:
     """Run *command* in the project's directory; if it fails, so does the script."""
     with running(command, cwd=ROOT, env=env) as process:
-        status = exit_status(process)
+        finish(process)
+
+
+def finish(process: Popen[bytes]) -> None:
+    """Wait for *process*; if it fails, so does the script."""
+    status = exit_status(process)
     if status != 0:
-        raise SystemExit(f"Failed ({status}): {' '.join(command)}")
+        raise SystemExit(f"Failed ({status}): {shlex.join(process.args)}")
 
 
 def say(text: str) -> None:

@@ -25,7 +25,7 @@ from typing import Any  # noqa: E402
 import node  # noqa: E402
 import redis_server  # noqa: E402
 from components import COMPONENTS, Component, install, install_command  # noqa: E402
-from environment import ROOT, Environment, say  # noqa: E402
+from environment import ROOT, Environment, prepare, say  # noqa: E402
 from processes import end_on_signals, exit_status, running  # noqa: E402
 
 # Four at a time: most tests wait for a server more than they compute.
@@ -144,7 +144,12 @@ def main(arguments: list[str]) -> int:
     fast, whole = what == "--fast", what == ""
 
     environment = other_environment() if what == "--other" else Environment()
-    environment.prepare(*REQUIREMENTS)
+    environments = [environment]
+    # Prepared together, as pip keeps one processor busy. If it cannot be, it says so
+    # when its turn comes.
+    if whole and interpreter.find(OTHER_SERIES) and other_environment().can_be_built:
+        environments.append(other_environment())
+    prepare(environments, *REQUIREMENTS)
     found = programs(environment)
     if not fast:
         install([c for c in COMPONENTS if c not in found])

@@ -4,6 +4,7 @@ import sys
 import environment
 import pytest
 from environment import Environment
+from processes import running
 
 
 @pytest.fixture
@@ -27,8 +28,12 @@ def prepare(checkout, monkeypatch):
         self.python.chmod(0o755)
         self.stamp.unlink(missing_ok=True)
 
+    def installing(self, *names):
+        done.extend(names)
+        return running(["true"])
+
     monkeypatch.setattr(Environment, "build", build)
-    monkeypatch.setattr(Environment, "install", lambda self, name: done.append(name))
+    monkeypatch.setattr(Environment, "installing", installing)
 
     def prepare(*names, version=(3, 11)):
         done.clear()
@@ -77,17 +82,52 @@ def test_another_python_makes_it_build_anew(prepare):
     ]
 
 
-def test_an_interrupted_installation_is_built_anew(prepare, monkeypatch):
-    def interrupted(self, name):
-        raise KeyboardInterrupt
+def interrupted(self, *names):
+    raise KeyboardInterrupt
 
+
+def failing(self, *names):
+    return running(["false"])
+
+
+@pytest.mark.parametrize(
+    ("installing", "raised"), [(interrupted, KeyboardInterrupt), (failing, SystemExit)]
+)
+def test_an_installation_that_was_interrupted_or_failed_is_built_anew(
+    installing, raised, prepare, monkeypatch
+):
     prepare("requirements.txt")
     with monkeypatch.context() as patch:
-        patch.setattr(Environment, "install", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        patch.setattr(Environment, "installing", installing)
+        with pytest.raises(raised):
             prepare("requirements.txt", "requirements-dev.txt")
 
     assert prepare("requirements.txt") == ["build", "requirements.txt"]
+
+
+def test_two_are_built_in_their_order_and_installed_into_together(
+    checkout, monkeypatch
+):
+    """Each pip waits for the other to have begun."""
+    outer = Environment(checkout / ".venv")
+    inner = Environment(checkout / ".venv" / "cells" / "3.12")
+    built = []
+    wait = "touch {0}; until [ -e {0} ] && [ -e {1} ]; do sleep 0.01; done"
+
+    def installing(self, *names):
+        mine, others = ("outer", "inner") if self is outer else ("inner", "outer")
+        command = wait.format(checkout / mine, checkout / others)
+        return running(["timeout", "20", "sh", "-c", command])
+
+    monkeypatch.setattr(Environment, "installing", installing)
+    monkeypatch.setattr(Environment, "build", lambda self: built.append(self))
+    inner.directory.mkdir(parents=True)
+
+    environment.prepare([outer, inner], "requirements.txt")
+
+    assert built == [outer, inner]
+    assert outer.stamp.exists()
+    assert inner.stamp.exists()
 
 
 def test_a_removed_python_makes_it_build_anew(prepare, checkout):
@@ -118,9 +158,11 @@ def test_a_python_without_venv_is_told_what_to_install(checkout, tmp_path):
 def test_pip_is_not_led_out_of_the_environment(checkout, monkeypatch):
     calls = []
     monkeypatch.setenv("PIP_TARGET", "/somewhere/else")
-    monkeypatch.setattr(environment, "run", lambda *call, **kw: calls.append(kw["env"]))
+    monkeypatch.setattr(
+        environment, "running", lambda *call, **options: calls.append(options["env"])
+    )
 
-    Environment(checkout / ".venv").install("requirements.txt")
+    Environment(checkout / ".venv").installing("requirements.txt")
 
     assert "PIP_TARGET" not in calls[0]
 

@@ -90,7 +90,7 @@ def run_with(script, monkeypatch):
     monkeypatch.setattr(script, "run_cell", lambda *cell: passed)
     other = contextlib.nullcontext(lambda: script.Result("Python 3.12", "PASSED"))
     monkeypatch.setattr(script, "other_series", lambda environment: other)
-    monkeypatch.setattr(Environment, "prepare", lambda *names: None)
+    monkeypatch.setattr(script, "prepare", lambda environments, *names: None)
 
     def run(components, javascript=()):
         found = dict.fromkeys(components, "/usr/bin/it")
