@@ -30,11 +30,11 @@ from processes import end_on_signals, exit_status, running  # noqa: E402
 
 # Four at a time: most tests wait for a server more than they compute.
 PYTEST = "{python} -m pytest --quiet --numprocesses 4 --dist worksteal"
-# What drives a browser computes more than it waits.
-BROWSER_PYTEST = "{python} -m pytest --quiet --numprocesses 3 --dist worksteal"
-# These do little else than wait, or run beside others; each process more takes three
-# seconds to find out what there is.
+# What computes more than it waits, or runs beside others, gains nothing from more
+# processes than there are processors.
 PATIENT_PYTEST = "{python} -m pytest --quiet --numprocesses 2 --dist worksteal"
+# For the others, half of what is to be found out at the start is what is there.
+NO_BROWSER = " --ignore tests/browser"
 ON_POSTGRESQL = "{python} scripts/postgres.py "
 
 
@@ -75,11 +75,11 @@ EVERYTHING = (
     *DJANGO,
     # By themselves: among other tests each process would start its browser, and the
     # sites for it, again and again.
-    Part("in a browser", BROWSER_PYTEST, tests="browser and not slow"),
-    Part("SQLite", PYTEST, tests="not (browser or postgres or slow)"),
+    Part("in a browser", PATIENT_PYTEST, tests="browser and not slow"),
+    Part("SQLite", PYTEST + NO_BROWSER, tests="not (browser or postgres or slow)"),
     Part(
         "PostgreSQL",
-        ON_POSTGRESQL + PATIENT_PYTEST,
+        ON_POSTGRESQL + PATIENT_PYTEST + NO_BROWSER,
         tests="not (slow or brief) and "
         "(postgres or database and not (browser or faults or live))",
     ),
@@ -88,19 +88,21 @@ EVERYTHING_OTHER = (
     *DJANGO,
     Part(
         "PostgreSQL",
-        ON_POSTGRESQL + PATIENT_PYTEST,
+        ON_POSTGRESQL + PATIENT_PYTEST + NO_BROWSER,
         tests="not (browser or slow or (faults and core))",
     ),
     Part(
         "SQLite, own user model",
-        PATIENT_PYTEST,
+        PATIENT_PYTEST + NO_BROWSER,
         tests="database and not (browser or live or postgres or slow)",
         variables={"TEST_USER_MODEL": "custom"},
     ),
 )
 FAST = (
     *STYLE,
-    Part("SQLite", PYTEST, tests="not (browser or live or postgres or slow)"),
+    Part(
+        "SQLite", PYTEST + NO_BROWSER, tests="not (browser or live or postgres or slow)"
+    ),
 )
 
 PARTS = {"": EVERYTHING, "--fast": FAST, "--other": EVERYTHING_OTHER}

@@ -26,6 +26,11 @@ WITHIN_MS = 15_000
 WITHOUT_WORKER = "delete window.SharedWorker"
 
 
+def pytest_itemcollected(item):
+    """Mark what is here: runs without browsers do not even look into it."""
+    item.add_marker("browser")
+
+
 @pytest.fixture(scope="package")
 def chromium():
     with (
