@@ -33,6 +33,8 @@ PYTEST = "{python} -m pytest --quiet --numprocesses 4 --dist worksteal"
 # What computes more than it waits, or runs beside others, gains nothing from more
 # processes than there are processors.
 PATIENT_PYTEST = "{python} -m pytest --quiet --numprocesses 2 --dist worksteal"
+# What drives a browser waits for it, too.
+BROWSER_PYTEST = "{python} -m pytest --quiet --numprocesses 3 --dist worksteal"
 # For the others, half of what is to be found out at the start is what is there.
 NO_BROWSER = " --ignore tests/browser"
 ON_POSTGRESQL = "{python} scripts/postgres.py "
@@ -62,12 +64,10 @@ DJANGO = (
     Part("migrations", "{python} manage.py makemigrations --check --dry-run"),
 )
 
-# Each database with each series of Django, and the user model of a project's own with
-# the newer one. What takes long depends on little of that: the browser tests run once,
-# and so does the waiting for what takes minutes; real servers and faults once with each
-# series, and each with another database; what uses no database, once with each series.
-#
-# What is marked postgres runs on PostgreSQL whatever the cell's database is.
+# Each series of Django runs everything on one database: that of this Python on SQLite,
+# the other on PostgreSQL, and once more on SQLite with the user model of a project's
+# own. What is marked postgres runs there with both. What takes long depends on little
+# of that: the browser tests run once, and so does the waiting for what takes minutes.
 EVERYTHING = (
     Part("slow ones", PATIENT_PYTEST, tests="slow", beside=True),
     *STYLE,
@@ -75,13 +75,12 @@ EVERYTHING = (
     *DJANGO,
     # By themselves: among other tests each process would start its browser, and the
     # sites for it, again and again.
-    Part("in a browser", PATIENT_PYTEST, tests="browser and not slow"),
+    Part("in a browser", BROWSER_PYTEST, tests="browser and not slow"),
     Part("SQLite", PYTEST + NO_BROWSER, tests="not (browser or postgres or slow)"),
     Part(
         "PostgreSQL",
         ON_POSTGRESQL + PATIENT_PYTEST + NO_BROWSER,
-        tests="not (slow or brief) and "
-        "(postgres or database and not (browser or faults or live))",
+        tests="postgres and not (slow or brief)",
     ),
 )
 EVERYTHING_OTHER = (
