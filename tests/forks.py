@@ -8,6 +8,7 @@ has threads or a selector is each server's own.
 """
 
 import atexit
+import gc
 import multiprocessing
 import os
 import runpy
@@ -70,6 +71,7 @@ class Fork:
 
 
 def _run(arguments, env, cwd, log):
+    gc.freeze()  # what was imported before stays; to go through it would copy it, too
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
