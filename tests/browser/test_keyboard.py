@@ -76,6 +76,8 @@ def test_from_the_bell_to_a_row_and_back_without_a_mouse(ada, three, open_page):
     page.keyboard.press("Enter")
     expect(panel.locator("[data-rows]")).to_be_focused()
     eventually(lambda: Inbox(ada).counts().unread == 0)
+    # The page hears of that later than the table.
+    expect(panel.get_by_role("button", name="Undo")).to_be_visible()
     page.keyboard.press("Shift+Tab")
     assert focus(page) == ["", "Undo"]
     page.keyboard.press("Enter")
