@@ -64,10 +64,12 @@ DJANGO = (
     Part("migrations", "{python} manage.py makemigrations --check --dry-run"),
 )
 
-# Each series of Django runs everything on one database: that of this Python on SQLite,
-# the other on PostgreSQL, and once more on SQLite with the user model of a project's
-# own. What is marked postgres runs there with both. What takes long depends on little
-# of that: the browser tests run once, and so does the waiting for what takes minutes.
+# Each database with each series of Django, and the user model of a project's own with
+# the newer one. What takes long depends on little of that: the browser tests run once,
+# and so does the waiting for what takes minutes; real servers and faults once with each
+# series, and each with another database; what uses no database, once with each series.
+#
+# What is marked postgres runs on PostgreSQL whatever the cell's database is.
 EVERYTHING = (
     Part("slow ones", PATIENT_PYTEST, tests="slow", beside=True),
     *STYLE,
@@ -80,7 +82,8 @@ EVERYTHING = (
     Part(
         "PostgreSQL",
         ON_POSTGRESQL + PATIENT_PYTEST + NO_BROWSER,
-        tests="postgres and not (slow or brief)",
+        tests="not (slow or brief) and "
+        "(postgres or database and not (browser or faults or live))",
     ),
 )
 EVERYTHING_OTHER = (

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.test import Client
 
 from notifications import broadcasts, clock
@@ -23,7 +22,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-CROWD, SMALLER_CROWD = 500, 200
+CROWD = 500
 STAFF, EDITORS, CHOSEN = 40, 60, 25
 
 
@@ -52,9 +51,8 @@ def connected():
 
 @pytest.fixture
 def crowd():
-    """500 users, or fewer: 40 of them staff, 60 others editors, 25 others chosen."""
-    # Each holds a stream. What depends on how many they are does not on the database.
-    users = make_users(CROWD if connection.vendor == "sqlite" else SMALLER_CROWD)
+    """500 users: 40 of them staff, 60 others editors, 25 others chosen."""
+    users = make_users(CROWD)
     staff, rest = users[:STAFF], users[STAFF:]
     get_user_model().objects.filter(pk__in=[user.pk for user in staff]).update(
         is_staff=True

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 
 import environment
@@ -112,12 +113,11 @@ def test_two_are_built_in_their_order_and_installed_into_together(
     outer = Environment(checkout / ".venv")
     inner = Environment(checkout / ".venv" / "cells" / "3.12")
     built = []
-    wait = "touch {0}; until [ -e {0} ] && [ -e {1} ]; do sleep 0.01; done"
+    os.mkfifo(checkout / "pipe")  # who opens it waits for the other end
 
     def installing(self, *names):
-        mine, others = ("outer", "inner") if self is outer else ("inner", "outer")
-        command = wait.format(checkout / mine, checkout / others)
-        return running(["timeout", "20", "sh", "-c", command])
+        command = "echo > pipe" if self is outer else "cat pipe"
+        return running(["timeout", "20", "sh", "-c", command], cwd=checkout)
 
     monkeypatch.setattr(Environment, "installing", installing)
     monkeypatch.setattr(Environment, "build", lambda self: built.append(self))
