@@ -1,5 +1,6 @@
 import contextlib
 import importlib.util
+import re
 from pathlib import Path
 
 import demo
@@ -81,6 +82,16 @@ def test_the_table_says_how_it_went_and_how_to_repeat_it(script):
     ]
 
 
+def ran_beside(script):
+    """Return what takes the place of started_beside(), and says what it was to run."""
+
+    @contextlib.contextmanager
+    def started_beside(name, command, env, **options):
+        yield lambda: script.Result(name, "PASSED", remark=" ".join(command[1:]))
+
+    return started_beside
+
+
 @pytest.fixture
 def run_with(script, monkeypatch):
     """Return a function that runs the script where only some components are."""
@@ -88,11 +99,12 @@ def run_with(script, monkeypatch):
     monkeypatch.setattr(script, "end_on_signals", lambda: None)
     monkeypatch.setattr(script, "install", lambda components: None)
     monkeypatch.setattr(script, "run_cell", lambda *cell: passed)
-    other = contextlib.nullcontext(lambda: script.Result("Python 3.12", "PASSED"))
-    monkeypatch.setattr(script, "other_series", lambda environment: other)
+    monkeypatch.setattr(script, "started_beside", ran_beside(script))
     monkeypatch.setattr(script, "prepare", lambda environments, *names: None)
+    monkeypatch.setattr(Environment, "can_be_built", True)
 
-    def run(components, javascript=()):
+    def run(components, javascript=(), other_python="/usr/bin/another"):
+        monkeypatch.setattr(script.interpreter, "find", lambda version: other_python)
         found = dict.fromkeys(components, "/usr/bin/it")
         monkeypatch.setattr(script, "programs", lambda environment: found)
         monkeypatch.setattr(script, "javascript", lambda environment: javascript)
@@ -188,34 +200,33 @@ def test_unit_tests_need_nothing_that_npm_installs(checked):
     ]
 
 
-@pytest.fixture
-def beside(script, environment, monkeypatch):
-    """Return a function that runs what runs beside, as *program* would."""
+def test_the_other_series_of_django_runs_beside(run_with, capsys):
+    assert run_with(COMPONENTS) == 0
 
-    def beside(program):
-        monkeypatch.setattr(script.interpreter, "find", lambda version: program)
-        monkeypatch.setattr(script, "started_beside", lambda *a, **k: started(*a))
-        with script.other_series(environment) as finish:
-            return finish()
-
-    @contextlib.contextmanager
-    def started(name, command, env):
-        yield lambda: script.Result(name, "PASSED", remark=" ".join(command[1:]))
-
-    return beside
+    assert re.search(r"PASSED .*scripts/test\.py --other", capsys.readouterr().out)
 
 
-def test_the_other_series_of_django_runs_beside(beside):
-    result = beside("/usr/bin/another")
+@pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 1)])
+def test_a_missing_python_is_listed_and_fails_in_ci_alone(
+    run_with, monkeypatch, capsys, ci, status
+):
+    monkeypatch.setenv("CI", ci)
 
-    assert (result.status, result.remark) == ("PASSED", "scripts/test.py --other")
+    assert run_with(COMPONENTS, other_python=None) == status
+
+    assert re.search(
+        r"NOT RUN .*on the PATH or under ~/\.pyenv", capsys.readouterr().out
+    )
 
 
-def test_the_other_series_is_listed_where_its_python_is_not(script, beside):
-    result = beside(None)
+def test_what_runs_on_the_other_series_is_refused_without_its_python(
+    script, monkeypatch
+):
+    monkeypatch.setattr(script, "end_on_signals", lambda: None)
+    monkeypatch.setattr(script.interpreter, "find", lambda version: None)
 
-    assert result.status == "NOT RUN"
-    assert "on the PATH or under ~/.pyenv" in result.remark
+    with pytest.raises(SystemExit, match=r"needs python.* on the PATH"):
+        script.main(["--other"])
 
 
 def test_an_unknown_argument_is_refused_with_the_known_one(script):
