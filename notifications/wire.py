@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import itertools
+import json
 import logging
 import socket
 import threading
@@ -20,15 +21,17 @@ from contextlib import suppress
 from typing import Any, Final
 
 from channels.layers import BaseChannelLayer, channel_layers
+from django.utils.crypto import salted_hmac
 
 from .conf import conf
 from .forking import ForkLock
 
 Message = dict[str, Any]
 
-GROUP: Final = "live_notifications"
+TYPE: Final = "live_notifications"
 VERSION: Final = 1
 CANARY: Final = "canary"
+DOWN: Final = "The notification bus is down: %s"
 
 QUEUE_LIMIT: Final = 10_000
 SEND_SECONDS: Final = 2.0
@@ -52,6 +55,17 @@ logging.getLogger("channels_redis.pubsub").addFilter(_is_not_ours)
 
 class WireDown(Exception):
     """The layer does not carry messages any more."""
+
+
+def group() -> str:
+    """
+    Return the name of the group that this site's processes are in.
+
+    Redis' pub/sub has one space of names for all its databases, so sites that share
+    a server would hear each other. What the processes of one site have in common, and
+    those of no other have, is their ``SECRET_KEY``.
+    """
+    return f"{TYPE}.{salted_hmac(TYPE, 'group').hexdigest()[:16]}"
 
 
 def is_configured() -> bool:
@@ -86,12 +100,15 @@ class Wire(threading.Thread):
         self._turned_at = time.monotonic()
         self._listening = False
         self._stopping = False
+        self._group = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
 
     def put(self, kind: str, content: Message) -> bool:
         """Queue a message; return whether there was room."""
-        message = {"type": GROUP, "v": VERSION, "kind": kind, **content}
+        # As text: msgpack, which both Redis layers use, has no integers over 64 bits.
+        body = json.dumps(content)
+        message = {"type": TYPE, "v": VERSION, "kind": kind, "body": body}
         with self._state:
             if len(self._queue) >= QUEUE_LIMIT:
                 return False
@@ -148,7 +165,7 @@ class Wire(threading.Thread):
             # Deliberate: whatever a layer raises, the business must not feel it.
             except Exception as error:
                 if not self._stopping:
-                    self._warn("The notification bus is down: %r", _first(error))
+                    self._warn(DOWN, _reason(error))
             self._turned_at = time.monotonic()
             self._loop = self._wake = None
             self._drop()
@@ -179,6 +196,7 @@ class Wire(threading.Thread):
     async def _session(self) -> None:
         with _importing:
             layer = channel_layers.make_backend(conf.CHANNEL_LAYER)
+        self._group = group()
         wake = self._wake = asyncio.Event()
         wake.set()
         self._loop = asyncio.get_running_loop()
@@ -204,7 +222,7 @@ class Wire(threading.Thread):
     def _on_stray_error(self, loop: object, context: dict[str, Any]) -> None:
         """The core layer leaves tasks behind that fail when Redis goes away."""
         if error := context.get("exception"):
-            self._warn("The notification bus is down: %r", error)
+            self._warn(DOWN, _reason(error))
 
     async def _turn(self) -> None:
         """Note that the loop turns, and end it if it was given up for stuck."""
@@ -234,7 +252,7 @@ class Wire(threading.Thread):
             message = self._queue.popleft()
             try:
                 async with asyncio.timeout(SEND_SECONDS):
-                    await layer.group_send(GROUP, message)
+                    await layer.group_send(self._group, message)
             finally:
                 with self._state:
                     self._unsent -= 1
@@ -261,7 +279,7 @@ class Wire(threading.Thread):
             # each of them.
             with suppress(Exception):
                 async with asyncio.timeout(LEAVE_SECONDS):
-                    await layer.group_discard(GROUP, channel)
+                    await layer.group_discard(self._group, channel)
 
     async def _receive(
         self, layer: BaseChannelLayer, channel: str, heard: asyncio.Event
@@ -284,7 +302,7 @@ class Wire(threading.Thread):
                 failed_at = time.monotonic()
                 continue
             if message.get("kind") != CANARY:
-                self._hear(message)
+                self._hear(_opened(message))
             elif message.get("channel") == channel:
                 heard.set()
 
@@ -296,13 +314,13 @@ class Wire(threading.Thread):
 
         Join the group again each time: Redis may have lost it, or let it expire.
         """
-        canary = {"type": GROUP, "v": VERSION, "kind": CANARY, "channel": channel}
+        canary = {"type": TYPE, "v": VERSION, "kind": CANARY, "channel": channel}
         misses = 0
         for number in itertools.count():
             heard.clear()
             async with asyncio.timeout(SEND_SECONDS):
-                await layer.group_add(GROUP, channel)
-                await layer.group_send(GROUP, {**canary, "number": number})
+                await layer.group_add(self._group, channel)
+                await layer.group_send(self._group, {**canary, "number": number})
             try:
                 async with asyncio.timeout(CANARY_SECONDS):
                     await heard.wait()
@@ -314,6 +332,13 @@ class Wire(threading.Thread):
             misses = 0
             self._set_healthy(True)
             await asyncio.sleep(CANARY_SECONDS)
+
+
+def _opened(message: Message) -> Message:
+    """Return *message* with what its body holds; as it is if that is not to be read."""
+    with suppress(KeyError, TypeError, ValueError):
+        return {"kind": message["kind"], **json.loads(message["body"])}
+    return message
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -339,7 +364,8 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.wait(pending, timeout=0.1)
 
 
-def _first(error: Exception) -> Exception:
-    while isinstance(error, ExceptionGroup):
+def _reason(error: BaseException) -> str:
+    """Say what *error* is; redis-py leaves host and cause out of its ``repr()``."""
+    while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return error
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

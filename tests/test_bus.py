@@ -10,7 +10,7 @@ from notifications import wire
 from notifications.bus import QUEUE_LIMIT, Bus, bus
 from notifications.wire import THREAD_NAME
 
-from .servers import redis_layer
+from .servers import free_port, redis_layer
 from .waiting import eventually
 
 
@@ -28,11 +28,7 @@ class Ear:
         return self
 
     def heard(self, kind="poke"):
-        return [
-            {key: value for key, value in message.items() if key not in ("type", "v")}
-            for message in self.messages
-            if message["kind"] == kind
-        ]
+        return [message for message in self.messages if message["kind"] == kind]
 
 
 @pytest.fixture(
@@ -62,7 +58,8 @@ def two_processes(request, redis_server, settings):
 
 def test_what_is_sent_is_heard_with_its_content(layer):
     ear = Ear(bus).ready()
-    content = {"to": [["1", 2]], "data": {"title": "Grüße \u2028 \x00", "n": [1, None]}}
+    data = {"title": "Grüße \u2028 \x00", "n": [1, None], "wei": 2**70}
+    content = {"to": [["1", 2]], "data": data}
 
     queued = bus.send("poke", **content)
 
@@ -133,6 +130,30 @@ def test_one_process_hears_the_other(two_processes):
     here.send("poke", number=1)
 
     assert eventually(ear.heard) == [{"kind": "poke", "number": 1}]
+
+
+@pytest.mark.redis
+def test_two_sites_that_share_a_redis_do_not_hear_each_other(two_processes, settings):
+    here, there = two_processes
+    Ear(here).ready()
+    settings.SECRET_KEY = "another site's"
+    ear = Ear(there).ready()
+
+    here.send("poke", site="here")
+    assert here.flush()
+    there.send("poke", site="there")
+
+    assert eventually(ear.heard) == [{"kind": "poke", "site": "there"}]
+
+
+def test_where_there_is_no_redis_the_log_says_where_it_was_looked_for(settings, caplog):
+    port = free_port()
+    settings.CHANNEL_LAYERS = redis_layer("pubsub", f"redis://127.0.0.1:{port}")
+
+    Ear(bus)
+
+    eventually(lambda: f"127.0.0.1:{port}" in caplog.text)
+    assert "The notification bus is down: ConnectionError: " in caplog.text
 
 
 @pytest.mark.redis
