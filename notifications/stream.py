@@ -81,6 +81,7 @@ class Stream:
         self._offers: deque[Offer] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._bytes = 0
+        self._is_beginning = True
         self._quiet_since = 0.0
         self._deadline = 0.0
         self._ending = False
@@ -105,10 +106,9 @@ class Stream:
         self.close()
         raise StopAsyncIteration
 
-    @property
-    def is_loaded(self) -> bool:
-        """Whether it has read what it begins with, in the hub's reader."""
-        return self._floor_us > 0
+    def lacks(self, key: tuple[int, int]) -> bool:
+        """Whether it has read what it begins with, and that was not in it."""
+        return self._floor_us > 0 and not self._has(key)
 
     def offer(self, offer: Offer) -> None:
         """Take a frame to send; in the stream's event loop."""
@@ -225,6 +225,11 @@ class Stream:
         if chunk:
             self._quiet_since = time.monotonic()
             self._bytes += len(chunk)
+            if self._is_beginning and not self._beginning:
+                self._is_beginning = False
+                if self._cursor == self._resumed_at:
+                    # It had the overlap's rows alone, and would get them again.
+                    self._bytes = 0
             if self._bytes >= conf.MAX_STREAM_BYTES and self._may_end():
                 # Daphne buffers without bound what a client does not read.
                 self._beginning.clear()

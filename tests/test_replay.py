@@ -194,6 +194,21 @@ async def test_a_client_gets_on_though_the_overlap_alone_is_over_the_byte_limit(
     assert new.pk in ids(had)
 
 
+async def test_who_has_it_all_is_not_ended_for_the_bytes_of_the_overlap(
+    ada, missed, open_stream, settings
+):
+    settings.NOTIFICATIONS_MAX_STREAM_BYTES = 70_000
+    *_, last = await sync_to_async(missed)(
+        *map(str, range(20)), age=40 * SECOND, body="x" * 9000
+    )
+
+    async with open_stream(ada, cursor=last.cursor) as stream:
+        await stream.until("state")
+        found = await until_marked(ada, stream)
+
+    assert found[-1] == "mark"
+
+
 # The gaps
 
 
