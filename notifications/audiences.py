@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group
@@ -19,6 +21,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 from django.db.models import QuerySet
 from django.dispatch import Signal
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -152,6 +155,19 @@ def changed(*users: AbstractBaseUser) -> None:
     life (``NOTIFICATIONS_STREAM_SECONDS``).
     """
     membership_changed.send(sender=None, user_ids=[user.pk for user in users])
+
+
+def joined_at(user: AbstractBaseUser) -> datetime | None:
+    """
+    Return when *user* joined the site: broadcasts of before are in no inbox of theirs.
+
+    None where their model does not say. One that keeps the day alone has it begin.
+    """
+    moment: date | None = getattr(user, "date_joined", None)
+    if moment is None or isinstance(moment, datetime):
+        return moment
+    midnight = datetime.combine(moment, time.min)
+    return timezone.make_aware(midnight) if settings.USE_TZ else midnight
 
 
 def _group(pk: str) -> Group | None:

@@ -152,13 +152,13 @@ class Hub:
             streams = streams_of(address)
             if "audience" in message:
                 streams = _there_then(streams, data)
-            if swept:
-                # One that is starting reads them itself, later in this thread.
-                streams = [stream for stream in streams if stream.is_loaded]
             # Only what an open stream got is remembered: one that opens later
             # replays the rest from the table.
             if not streams or not self._sweeper.remember((id, at, address)):
                 continue
+            if swept:
+                # One that is starting reads them itself, later in this thread.
+                streams = [stream for stream in streams if stream.lacks((id, at))]
             event = payloads.event(id, at, data)
             offer = Offer(event.body(), event.cursor, (id, at))
             for stream in streams:
@@ -377,7 +377,7 @@ def _there_then(streams: list[Stream], data: dict[str, Any]) -> list[Stream]:
     if data["placement"] == Placement.BANNER:
         return streams
     published = to_microseconds(datetime.fromisoformat(data["publish_at"]))
-    joined = [getattr(stream.user, "date_joined", None) for stream in streams]
+    joined = [audiences.joined_at(stream.user) for stream in streams]
     return [
         stream
         for stream, moment in zip(streams, joined, strict=True)

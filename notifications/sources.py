@@ -74,7 +74,7 @@ class Sources:
             recipient=None,
             audience__in=[*sorted(self.audiences), audiences.USERS],
         )
-        if joined := getattr(self._user, "date_joined", None):
+        if joined := audiences.joined_at(self._user):
             rows = rows.filter(
                 Q(publish_at__gte=joined) | Q(placement=Placement.BANNER)
             )

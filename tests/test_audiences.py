@@ -1,13 +1,19 @@
+from datetime import date, datetime, timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from notifications import audiences
 from notifications.exceptions import UnknownAudience
+from notifications.inbox import Inbox
 
-from .factories import has_field, make_user
+from .factories import has_field, make_notification, make_user
 
 pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -27,6 +33,20 @@ def test_everyone_is_everybody_who_is_active(ada, bob):
 
     assert reached("everyone") == {ada, bob}
     assert audiences.get("everyone").includes(ada)
+
+
+def test_who_joined_on_a_day_did_so_as_it_began(ada):
+    ada.date_joined = date(2026, 1, 5)
+
+    assert audiences.joined_at(ada) == timezone.make_aware(datetime(2026, 1, 5))
+
+
+def test_a_user_model_may_keep_the_day_alone(ada):
+    make_notification("everyone", "Before", age=2 * DAY)
+    later = make_notification("everyone", "Since")
+    ada.date_joined = timezone.localdate()
+
+    assert [row.pk for row in Inbox(ada).page().items] == [later.pk]
 
 
 def test_nobody_who_is_inactive_is_in_any_audience(ada, editors):

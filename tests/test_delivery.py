@@ -355,6 +355,21 @@ async def test_a_test_is_counted_nowhere(ada, open_stream, wire):
     assert test.delivered_count == 0
 
 
+async def test_who_came_later_did_not_have_it_live(ada, bob, open_stream, settings):
+    settings.CHANNEL_LAYERS = {}
+    settings.NOTIFICATIONS_POLL_SECONDS = 0.1
+    row = await abroadcast("Sent while nobody was there")
+    async with open_stream(ada, cursor=row.cursor) as stream, open_stream(bob) as other:
+        await stream.until("state")
+        await other.until("state")
+
+        later = await abroadcast("Sent while two were")
+        await until_counted(later, 2)
+
+    await row.arefresh_from_db()
+    assert row.delivered_count == 0
+
+
 async def until_counted(row, count):
     """Wait until *row* says that so many streams had it live."""
 
