@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections, router, transaction
@@ -17,6 +17,7 @@ from django.db import connections, router, transaction
 from . import clock, signals
 from .audiences import USERS
 from .bus import bus
+from .conf import conf
 from .constants import BATCH_SIZE
 from .events import to_microseconds
 from .models import Notification, NotificationQuerySet
@@ -31,14 +32,16 @@ def announce_on_commit(notifications: Sequence[Notification]) -> None:
     the caller: by then the rows are safe, and the next sweep announces them.
     """
     pks = [notification.pk for notification in notifications]
-    expiring = any(row.expires_at for row in notifications)
 
     def hook() -> None:
         announced = 0
         for batch in _batches(pks):
             announced += announce(Notification.objects.filter(pk__in=batch))
-        if expiring or announced < len(pks):
-            _poke()  # due or expiring later: hubs must plan a sweep for it
+        moments = [row.expires_at for row in notifications]
+        if announced < len(pks):
+            moments += [row.publish_at for row in notifications if not row.announced_at]
+        if _is_soon(moments):
+            _poke()
 
     transaction.on_commit(hook, using=router.db_for_write(Notification), robust=True)
 
@@ -157,6 +160,14 @@ def _stamp(pending: NotificationQuerySet) -> tuple[list[Notification], bool]:
 
 def _poke() -> None:
     bus.send("poke")
+
+
+def _is_soon(moments: Iterable[datetime | None]) -> bool:
+    """Whether one of *moments* comes before hubs have swept, and planned, again."""
+    earliest = min(filter(None, moments), default=None)
+    if earliest is None:
+        return False
+    return earliest <= clock.now() + timedelta(seconds=conf.POLL_SECONDS)
 
 
 def _is_over(row: Notification) -> bool:

@@ -283,12 +283,27 @@ def test_the_next_sweep_is_due_with_the_next_row_or_the_next_expiry(ada):
     assert outbox.next_due(now + 2 * MINUTE) == now + 3 * MINUTE
 
 
-def test_a_committed_schedule_pokes_every_hub(ada, sent):
+@pytest.mark.parametrize("name", ["publish_at", "expires_at"])
+def test_what_is_due_or_over_before_the_next_sweep_pokes_every_hub(ada, sent, name):
+    soon = timezone.now() + timedelta(seconds=5)
     with transaction.atomic():
-        outbox.announce_on_commit([written(ada, publish_at=timezone.now() + MINUTE)])
+        outbox.announce_on_commit([written(ada, **{name: soon})])
         assert sent == []
 
-    assert [message["kind"] for message in sent] == ["poke"]
+    assert "poke" in {message["kind"] for message in sent}
+
+
+@pytest.mark.parametrize("name", ["publish_at", "expires_at"])
+def test_what_is_due_or_over_later_is_found_by_sweeps_there_are_anyway(ada, sent, name):
+    outbox.announce_on_commit([written(ada, **{name: timezone.now() + MINUTE})])
+
+    assert "poke" not in {message["kind"] for message in sent}
+
+
+def test_what_was_announced_before_pokes_nobody(ada, sent):
+    outbox.announce_on_commit([make_notification(ada, "Stored under the same key")])
+
+    assert sent == []
 
 
 @pytest.mark.postgres
