@@ -30,7 +30,7 @@ from notifications.broadcasts import Status
 from notifications.exceptions import InvalidNotification, UnknownAudience
 from notifications.forms import MoveForm, SendForm
 from notifications.models import Broadcast
-from notifications.views.answers import signed_in
+from notifications.views.answers import forget_session, signed_in
 
 from . import reach
 from .preview import preview
@@ -291,6 +291,7 @@ class SendingMixin(Base):
         broadcast = self.get_object(request, unquote(object_id))
         if broadcast is None or not self.has_view_permission(request, broadcast):
             raise PermissionDenied
+        forget_session(request)
         return JsonResponse(numbers(broadcast))
 
 

@@ -580,7 +580,7 @@ def test_what_is_scheduled_can_be_moved_and_cancelled(client, admin, sent, commi
     assert "Moved to" in moved.text
     scheduled.refresh_from_db()
     assert scheduled.publish_at == later
-    assert any(message["kind"] == "poke" for message in sent)
+    assert sent == []
 
     cancelled = act(client, scheduled, "cancel")
 
@@ -732,6 +732,15 @@ def test_numbers_are_shown_with_their_share_and_can_be_asked(client, admin, ada)
         "read": "1 (50%)",
         "dismissed": "0",
     }
+
+
+def test_asking_for_numbers_does_not_renew_the_session(client, admin, settings):
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+
+    answer = client.get(url_to("numbers", make_sent()))
+
+    assert answer.status_code == 200
+    assert "sessionid" not in answer.cookies
 
 
 def test_numbers_that_are_not_measured_are_a_dash(client, admin):
