@@ -178,6 +178,10 @@ def send_event(
         UnknownAudience: No such audience.
     """
     check_name(name)
+    if data is not None and not isinstance(data, Mapping):
+        raise InvalidEvent(
+            f"data is a {type(data).__name__}; give a dict of JSON values."
+        )
     body = Event(name, dict(data or {})).body()
     if len(body) > conf.MAX_EVENT_BYTES:
         raise InvalidEvent(

@@ -561,6 +561,8 @@ def test_an_event_that_is_too_large_or_no_json_is_refused(ada, sent):
         send_event(ada, "log", {"text": "x" * 17_000})
     with pytest.raises(InvalidEvent, match="log"):
         send_event(ada, "log", {"text": object()})
+    with pytest.raises(InvalidEvent, match="data is a int; give a dict"):
+        send_event(ada, "log", 40)
 
     assert sent == []
 
