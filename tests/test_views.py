@@ -603,6 +603,16 @@ def test_a_search_stays_with_the_pages_after_it(ada, signed_in):
     assert ">Something else<" not in main
 
 
+def test_only_a_page_after_the_first_has_a_way_back_to_it(ada, signed_in):
+    row = make_notification(ada)
+
+    first = signed_in.get(url("inbox")).text
+    after = signed_in.get(url("inbox"), {"before": row.cursor}).text
+
+    assert 'aria-label="Pages"' not in first
+    assert re.search(r'aria-label="Pages">\s*<a href="[^"]*">Newest', after)
+
+
 @pytest.mark.parametrize("query", [{"view": "all of it"}, {"q": "x" * 201}], ids=str)
 def test_a_filter_that_cannot_be_meant_is_refused_in_words(query, signed_in):
     answer = signed_in.get(url("list"), query)
