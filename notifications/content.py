@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
@@ -78,10 +79,10 @@ def clean(title: str, content: Content) -> dict[str, Any]:
             f"({fields['publish_at']})."
         )
     if actor := content.get("actor"):
-        _saved("actor", actor)
+        _saved("actor", actor, get_user_model(), "user")
         fields |= {"actor": actor, "actor_text": str(actor)[:TITLE_LENGTH]}
     if target := content.get("target"):
-        _saved("target", target)
+        _saved("target", target, Model, "object of the database")
         fields |= {
             "target_type": ContentType.objects.get_for_model(target),
             "target_id": str(target.pk),
@@ -190,7 +191,9 @@ def _moment(name: str, value: datetime | None) -> datetime | None:
     return value
 
 
-def _saved(name: str, instance: Model) -> None:
+def _saved(name: str, instance: Any, model: type[Model], kind: str) -> None:
+    if not isinstance(instance, model):
+        raise InvalidNotification(f"{name} is {instance!r}; give a saved {kind}.")
     # Not by the key: a UUID is there before the row is.
     if instance.pk is None or instance._state.adding:
         raise InvalidNotification(f"{name} is {instance!r}, which is not saved yet.")

@@ -7,6 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Group
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -185,7 +186,10 @@ def test_a_recipient_that_nothing_can_be_kept_for_is_refused(recipients):
         {"publish_at": datetime(9999, 12, 31, tzinfo=UTC)},
         {"publish_at": datetime(1969, 12, 31, tzinfo=UTC)},
         {"actor": unsaved_user},
+        {"actor": "bob"},
+        {"actor": lambda: ContentType.objects.first()},
         {"target": unsaved_user},
+        {"target": "order 17"},
     ],
     ids=lambda content: "-".join(content),
 )
