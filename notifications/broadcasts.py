@@ -70,8 +70,13 @@ def members(audience: str, chosen: Iterable[Any] = ()) -> Users:
 def reached(broadcast: Notification) -> Users:
     """See members(), for a stored *broadcast*: those to whom it is shown."""
     users = members(broadcast.audience, _chosen(broadcast).values(_user_field()))
-    # Who joined the site later is not shown what was sent before, but for banners.
-    is_for_all = broadcast.publish_at is None or broadcast.placement == Placement.BANNER
+    # Who joined the site later is not shown what was sent before, but for banners and
+    # what is for chosen users: those had joined, whatever the clocks say.
+    is_for_all = (
+        broadcast.publish_at is None
+        or broadcast.placement == Placement.BANNER
+        or broadcast.audience == audiences.USERS
+    )
     if is_for_all or not hasattr(users.model, "date_joined"):
         return users
     return users.filter(date_joined__lte=broadcast.publish_at)

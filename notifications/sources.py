@@ -76,7 +76,10 @@ class Sources:
         )
         if joined := audiences.joined_at(self._user):
             rows = rows.filter(
-                Q(publish_at__gte=joined) | Q(placement=Placement.BANNER)
+                Q(publish_at__gte=joined)
+                | Q(placement=Placement.BANNER)
+                # Chosen by name they had joined, whatever the clocks say.
+                | Q(audience=audiences.USERS)
             )
         return rows
 

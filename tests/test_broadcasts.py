@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from notifications import audiences, broadcasts, clock, outbox
+from notifications.api import broadcast
 from notifications.broadcasts import Status
 from notifications.exceptions import InvalidNotification
 from notifications.inbox import Inbox
@@ -335,6 +336,17 @@ def test_who_joined_later_is_not_shown_it_and_not_counted(sent, ada):
     assert broadcasts.numbers(out).seen == 0
     assert broadcasts.numbers(banner).audience == 2
     assert broadcasts.numbers(make_broadcast()).audience == 2
+
+
+@pytest.mark.skipif(
+    not has_field("date_joined"), reason="Nobody knows who joined when."
+)
+def test_who_was_chosen_had_joined_though_this_machines_clock_is_ahead(sent):
+    chosen = make_user("chosen", date_joined=clock.now() + HOUR)
+    out = broadcast("Welcome", audience="users", users=[chosen])
+
+    assert [row.pk for row in Inbox(chosen).page().items] == [out.pk]
+    assert broadcasts.numbers(Broadcast.objects.get(pk=out.pk)).audience == 1
 
 
 def test_what_is_cancelled_while_a_sweep_finds_it_due_is_not_sent(sent, monkeypatch):
