@@ -21,7 +21,7 @@ from .conf import conf
 from .constants import BATCH_SIZE
 from .events import to_microseconds
 from .models import Notification, NotificationQuerySet
-from .payloads import payload
+from .payloads import payload, shed
 
 
 def announce_on_commit(notifications: Sequence[Notification]) -> None:
@@ -97,7 +97,8 @@ def messages(rows: Iterable[Notification]) -> Iterator[dict[str, Any]]:
     """
     shared: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {}
     for row in rows:
-        content = {"data": payload(row), "at": to_microseconds(_announced_at(row))}
+        data = shed(payload(row))
+        content = {"data": data, "at": to_microseconds(_announced_at(row))}
         if row.is_broadcast and row.audience != USERS:
             yield {**content, "audience": row.audience, "id": row.pk}
         elif row.is_broadcast:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +41,20 @@ def payload(notification: Notification) -> Payload:
         "dismissible": notification.dismissible,
         "is_test": notification.is_test,
     }
+
+
+def shed(payload: Payload) -> Payload:
+    """
+    Return *payload* as the bus carries it: of ``MAX_EVENT_BYTES``, as ``event()`` is.
+
+    What no stream is given need not go through the channel layer, hundreds of
+    times where a notification has thousands of recipients.
+    """
+    for name in _SHED:
+        if len(json.dumps(payload)) <= conf.MAX_EVENT_BYTES:
+            break
+        payload = {**payload, name: type(payload[name])(), "truncated": True}
+    return payload
 
 
 def event(id: int, announced_us: int, payload: Payload) -> Event:

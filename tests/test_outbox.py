@@ -132,6 +132,16 @@ def test_the_stamp_is_the_time_of_the_announcement_not_of_the_row(ada, sent):
     assert sent[0]["at"] == row.cursor.microseconds
 
 
+def test_what_no_stream_is_given_does_not_travel(ada, sent):
+    written(ada, body="x" * 1_000_000, data={"order": 17})
+
+    outbox.announce(Notification.objects.all())
+
+    [message] = sent
+    assert len(json.dumps(message)) < 2_000
+    assert message["data"]["truncated"] is True
+
+
 def test_equal_content_travels_once_however_many_it_is_for(sent):
     users = make_users(3)
     moment = timezone.now()
