@@ -300,8 +300,17 @@ HEARD = """
 
 
 @on_both_rungs
-@pytest.mark.parametrize("moment", ["from the start", "later"])
-def test_each_element_names_events_that_the_page_hears(ada, open_page, rung, moment):
+@pytest.mark.parametrize(
+    ("moment", "name"),
+    [
+        ("from the start", "chart.updated"),
+        ("later", "chart.updated"),
+        ("later", "constructor"),  # which every object of JavaScript has
+    ],
+)
+def test_each_element_names_events_that_the_page_hears(
+    ada, open_page, rung, moment, name
+):
     page = open_page(ada, "/events/" if moment == "from the start" else "/")
     page.evaluate(HEARD)
     wait_for_status(page, "open")
@@ -310,17 +319,18 @@ def test_each_element_names_events_that_the_page_hears(ada, open_page, rung, mom
 
     if moment == "later":
         page.evaluate(
-            """() => {
+            """name => {
                 const stream = document.querySelector("notification-stream");
                 const other = stream.cloneNode();
-                other.dataset.events = "chart.updated";
+                other.dataset.events = name;
                 document.body.append(other);
-            }"""
+            }""",
+            name,
         )
 
     def hears():
-        send_event(ada, "chart.updated")
-        return "chart.updated" in page.evaluate("heard")
+        send_event(ada, name)
+        return name in page.evaluate("heard")
 
     # Nothing tells when the worker has been asked for it.
     eventually(hears)

@@ -329,6 +329,29 @@ test("a project's event arrives if the page names it", () => {
   assert.deepEqual(page.events.at(-1).data, { rows: 3 });
 });
 
+for (const data of [{ ids: [17] }, { archived: [17] }, { ids: { length: 1 } }, null]) {
+  test(`a project's event with ${JSON.stringify(data)} has nothing forgotten`, () => {
+    const { world, page, stream } = openWorker();
+    stream.notify(17, 5);
+
+    stream.send("progress", data);
+
+    assert.deepEqual(page.events.at(-1).data, data);
+    assert.deepEqual(heardBy(world, cursorAt(0)), ["notification 17"]);
+  });
+}
+
+for (const name of ["constructor", "__defineGetter__"]) {
+  test(`a project's event may be called ${name}, as what every object has`, () => {
+    const { page, stream } = openWorker();
+    page.expect(name);
+
+    stream.send(name, { rows: 3 });
+
+    assert.deepEqual(page.events.at(-1).data, { rows: 3 });
+  });
+}
+
 test("a page adds the names of its events to a stream that is open", () => {
   const { world, page, stream } = openWorker();
   stream.send("chart.updated");

@@ -181,9 +181,11 @@
     #handle(name, data, cursor) {
       const event = { name, data, cursor, heardAt: Date.now() };
       if (name === "hello") this.#hello = event;
-      this.#handlers[name]?.(data);
+      // A project's own may be called "constructor", and have any data.
+      if (Object.hasOwn(this.#handlers, name)) this.#handlers[name](data);
       if (name === "ping" || name === "bye") return;
-      this.#forget(data.archived ?? data.ids);
+      if (name === "state") this.#forget(data.archived);
+      else if (name === "removed") this.#forget(data.ids);
       if (name === "notification") this.#keep({ ...event, at: data.at });
       else if (name === "state") this.#keep({ ...event, at: data.as_of });
       else if (name === "removed") this.#keep({ ...event, at: null });
