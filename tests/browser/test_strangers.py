@@ -235,29 +235,61 @@ def test_a_page_that_was_told_401_comes_back_when_it_is_looked_at(bob, open_page
     equal_the_table([page], bob)
 
 
+def until_polling(page):
+    """Let the time go by in which *page* tries to stream, again and again."""
+    eventually(lambda: page.clock.run_for(500) or status(page) == "polling", within=15)
+
+
+@pytest.fixture
+def open_polling(open_page):
+    """Return a function that opens the inbox of a user where nothing streams."""
+
+    def open_polling(user):
+        page = open_page(user, "about:blank", expecting=["401", "501"])
+        page.clock.install()
+        page.route(STREAM, lambda route: route.fulfill(status=501, json={}))
+        page.goto("/notifications/")
+        until_polling(page)
+        return page
+
+    return open_polling
+
+
 @pytest.mark.parametrize("rung", ["tab"])
 def test_a_page_that_polls_has_its_list_back_after_signing_in_again(
-    bob, open_page, rung
+    bob, open_polling, rung
 ):
-    def until_polling():
-        """Let the time go by in which it tries to stream, again and again."""
-        eventually(
-            lambda: page.clock.run_for(500) or status(page) == "polling", within=15
-        )
-
     make_notification(bob, "Private", age=timedelta(minutes=10))
-    page = open_page(bob, "about:blank", expecting=["401", "501"])
-    page.clock.install()
-    page.route(STREAM, lambda route: route.fulfill(status=501, json={}))
-    page.goto("/notifications/")
-    until_polling()
+    page = open_polling(bob)
     tell_401(page)
 
     hide(page)
     look_at(page)
-    until_polling()
+    until_polling(page)
 
     equal_the_table([page], bob)
+
+
+@pytest.mark.parametrize("rung", ["tab"])
+def test_older_ones_in_an_old_tab_are_not_those_of_who_signed_in_after(
+    ada, bob, open_page, open_polling, rung
+):
+    """Before it has heard of that, as it polls only once a minute."""
+    for number in range(21):
+        make_notification(ada, "Only for Ada", age=timedelta(minutes=10 + number))
+    make_notification(bob, "Only for Bob", age=timedelta(days=1))
+    old = open_polling(ada)
+    old.route("**/api/state/*", lambda route: None)  # so it does not hear of it
+    sign_in_over(open_page(ada, "/admin/login/"), bob)
+
+    main = old.locator("main")
+    main.get_by_role("link", name="Older notifications").click()
+
+    expect(main.get_by_role("alert")).to_have_text(
+        "Older notifications could not be loaded."
+    )
+    listed = main.locator("[data-rows] [data-slot=title]")
+    expect(listed).to_have_text(["Only for Ada"] * 20)
 
 
 def test_two_people_in_two_browsers_share_nothing(ada, bob, open_page, site):

@@ -40,6 +40,9 @@ async function loadOlder(list, { isQuiet = false } = {}) {
   const last = rows.lastElementChild;
   const url = new URL(list.dataset.list, location.href);
   url.search = new URL(list.querySelector("[data-more]").href).search;
+  // The page may be of whoever was signed in before: it gets nothing of anybody else.
+  const { user } = document.querySelector("notification-stream")?.dataset ?? {};
+  if (user) url.searchParams.set("user", user);
   rows.ariaBusy = "true";
   list.tell("");
   rows.scrollTop = rows.scrollHeight;
