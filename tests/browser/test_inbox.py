@@ -17,6 +17,7 @@ from .pages import settle, wait_for_status
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
 MINUTE = timedelta(minutes=1)
+LIST_PATH = "/notifications/api/notifications/"
 
 
 def titles(user, view=View.ALL):
@@ -115,6 +116,40 @@ def test_what_is_archived_can_be_moved_back_from_its_own_list(ada, inbox):
 
     expect(rows).to_have_count(0)
     eventually(lambda: titles(ada) == ["Put away"])
+
+
+def test_what_is_marked_unread_on_another_device_is_in_the_list_of_those(ada, inbox):
+    again = make_notification(ada, "Once read", age=MINUTE)
+    Inbox(ada).mark_read([again.pk])
+    page, rows = inbox("?view=unread")
+    settle(page)
+    nothing = page.locator("main").get_by_text("Nothing unread.")
+    expect(nothing).to_be_visible()
+
+    Inbox(ada).mark_unread([again.pk])
+
+    expect(rows.locator("[data-slot=title]")).to_have_text(["Once read"])
+    expect(nothing).to_be_hidden()
+
+
+def test_a_list_of_those_unread_is_read_again_once_for_one_that_it_does_not_take(
+    ada, inbox, relay
+):
+    """One of another category, which the panel has: the page asks for its state."""
+    other = make_notification(ada, "Of another category", age=MINUTE)
+    page, rows = inbox("?view=unread&category=rare", at=relay)
+    settle(page)
+    assert relay.asked(LIST_PATH) == []
+
+    Inbox(ada).mark_read([other.pk])
+    with page.expect_response("**/api/state/*"):  # as after each reading
+        Inbox(ada).mark_unread([other.pk])
+    notify(ada, "After that")
+
+    listed = page.locator("[data-rows] [data-slot=title]")
+    expect(listed).to_have_text(["After that", "Of another category"])
+    expect(rows).to_have_count(0)
+    assert len(relay.asked(LIST_PATH)) == 1
 
 
 def test_all_read_is_undone_but_for_what_had_been_read(ada, inbox):

@@ -280,9 +280,20 @@ class NotificationList extends HTMLElement {
       this.dataset.unread = state.unread + since;
       this.dataset.unseen = state.unseen + since;
     }
-    const isBack = state.unarchived?.some((id) => !this.row(id));
+    const back = [...(state.unarchived ?? []), ...this.#unreadAgain(state)];
+    const isBack = back.some((id) => !this.row(id));
     if (isBack && "live" in this.dataset) this.#emit("refetch");
     this.#show();
+  }
+
+  /**
+   * Return the ids that a list of what is unread may lack: those of a change.
+   *
+   * The state of what the page shows, which tells what was removed too, has those of
+   * other lists: it is asked for after each reading, and would cause the next.
+   */
+  #unreadAgain({ unread_ids: ids, removed }) {
+    return this.dataset.view === "unread" && !removed && ids ? ids : [];
   }
 
   #signOut() {
