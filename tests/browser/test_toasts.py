@@ -110,6 +110,34 @@ def test_a_tab_that_was_frozen_shows_none_that_another_has_shown(ada, open_page)
     expect(titles(page)).to_have_text(["Since then"])
 
 
+# Chromium alone tells a page that it was frozen.
+UNTOLD = """
+    const keep = event => event.stopImmediatePropagation();
+    for (const name of ["freeze", "resume"]) {
+        document.addEventListener(name, keep, { capture: true });
+    }
+"""
+
+
+def test_a_page_that_back_restores_shows_none_that_the_next_has_shown(ada, open_page):
+    """In a browser that tells no page that it was frozen."""
+    page = open_page(ada, "about:blank")
+    page.add_init_script(UNTOLD)
+    page.goto(PATH)
+    wait_for_status(page, "open")
+    settle(page)
+    page.goto("/site/")
+    wait_for_status(page, "open")
+    notify(ada, "On the next")
+    expect(titles(page)).to_have_text(["On the next"])
+
+    page.go_back(wait_until="commit")
+    eventually(lambda: page.evaluate("kept && had.length"))
+    notify(ada, "Since then")
+
+    expect(titles(page)).to_have_text(["Since then"])
+
+
 def test_it_is_there_within_a_second_in_the_tab_in_front_only(ada, open_page):
     """Check 23: the focused tab only."""
     back, front = (open_page(ada, PATH) for _ in range(2))

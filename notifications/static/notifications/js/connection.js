@@ -256,8 +256,8 @@ class Connection {
     const { name, data, cursor, heardAt } = message;
     if (name === "hello" || name === "state") this.#setTime(data.as_of, heardAt);
     if (microseconds(cursor) >= microseconds(this.#cursor)) this.#cursor = cursor;
-    const handle = this.#handlers[name];
-    if (handle) handle(data, heardAt);
+    // A project's own may be called "constructor".
+    if (Object.hasOwn(this.#handlers, name)) this.#handlers[name](data, heardAt);
     else emit("event", { name, data });
   }
 
@@ -522,7 +522,8 @@ if (!customElements.get("notification-stream")) {
   // A page in the back/forward cache would keep its stream open on the server.
   addEventListener("pagehide", () => connection?.close());
   addEventListener("pageshow", ({ persisted }) => {
-    if (persisted) connection?.open();
+    // Not every browser tells it of a page that it also freezes.
+    if (persisted) connection?.resume();
   });
   addEventListener("online", () => connection?.wake());
   document.addEventListener("prerenderingchange", open);
