@@ -119,11 +119,14 @@ class BroadcastAdminMixin(ActionsMixin, SendingMixin):
 
     @admin.display(description=_("Whom it reaches"))
     def reach(self, broadcast: Broadcast) -> str:
-        if broadcast._state.adding:
-            everyone = broadcasts.members(audiences.EVERYONE)
-            text = reach.describe(audiences.EVERYONE, everyone)
-        else:
+        if not broadcast._state.adding:
             text = reach.of(broadcast)
+        elif broadcast.audience == audiences.USERS:
+            text = reach.label(audiences.USERS)  # who they are is not kept yet
+        else:
+            # A form that was refused comes back with the audience it had.
+            key = broadcast.audience or audiences.EVERYONE
+            text = reach.describe(key, broadcasts.members(key))
         return format_html(
             '<span role="status" data-reach="{}">{}</span>', self.url_to("reach"), text
         )

@@ -124,6 +124,19 @@ def test_chosen_users_need_the_audience_of_that_name(client, admin):
     assert not Broadcast.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("audience", "text"),
+    [("staff", "Staff: 1 user now."), ("users", "Chosen users<")],
+)
+def test_a_form_that_is_refused_says_whom_its_audience_reaches(
+    client, admin, ada, audience, text
+):
+    refused = client.post(reverse(ADD), filled(audience=audience, title=""))
+
+    [reach] = re.findall(r"data-reach=[^>]*>([^/]*)", refused.text)
+    assert reach.startswith(text)
+
+
 def test_a_link_that_runs_a_script_is_refused_in_the_form(client, admin):
     response = client.post(reverse(ADD), filled(url="javascript:alert(1)"))
 
