@@ -65,7 +65,8 @@ def group() -> str:
     a server would hear each other. What the processes of one site have in common, and
     those of no other have, is their ``SECRET_KEY``.
     """
-    return f"{TYPE}.{salted_hmac(TYPE, 'group').hexdigest()[:16]}"
+    identity = salted_hmac(TYPE, "group", algorithm="sha256").hexdigest()
+    return f"{TYPE}.{identity[:16]}"
 
 
 def is_configured() -> bool:
