@@ -54,7 +54,7 @@ def test_who_leaves_is_sent_nothing_more(redis_server, settings, heard):
 
     listen(settings, redis_server.url, heard)
 
-    assert redis_server.command("ZCARD", "asgi:group:live_notifications") == ":1"
+    assert redis_server.command("ZCARD", f"asgi:group:{wire.group()}") == ":1"
 
 
 @pytest.mark.slow
