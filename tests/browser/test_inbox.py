@@ -9,7 +9,7 @@ from notifications import clock
 from notifications.api import notify
 from notifications.filters import Filter, View
 from notifications.inbox import Inbox
-from tests.factories import make_notification
+from tests.factories import make_notification, make_notifications
 from tests.waiting import eventually
 
 from .pages import settle, wait_for_status
@@ -406,6 +406,67 @@ def test_ticked_ones_are_marked_and_archived_together(ada, inbox):
 
     expect(rows.locator("[data-slot=title]")).to_have_text(["Two"])
     eventually(lambda: titles(ada) == ["Two"])
+
+
+@pytest.fixture
+def many(ada, inbox):
+    """One more than one request may have: return a page and rows, all ticked."""
+    make_notifications(ada, 501)
+    page, rows = inbox(expecting=["500"])
+    settle(page)
+    page.evaluate(
+        """async () => {
+            const list = document.querySelector("main notification-list");
+            let next = "";
+            while (next !== null) {
+                const query = new URLSearchParams({ limit: 100, before: next });
+                const page = await fetch(`${list.dataset.list}?${query}`);
+                const answer = await page.json();
+                for (const notification of answer.notifications)
+                    if (!list.row(notification.id)) list.add(notification);
+                next = answer.next;
+            }
+            list.goOnFrom(null);
+        }"""
+    )
+    expect(rows).to_have_count(501)
+    page.get_by_role("checkbox", name="Select all").check()
+    return page, rows
+
+
+def test_more_are_archived_together_than_one_request_may_have(ada, many):
+    page, rows = many
+    main = page.locator("main")
+
+    main.locator("[data-bulk]").get_by_role("button", name="Archive").click()
+
+    eventually(lambda: Inbox(ada).counts().unread == 0)
+    expect(rows).to_have_count(0)
+    main.get_by_role("button", name="Undo").click()
+    eventually(lambda: Inbox(ada).counts().unread == 501)
+    expect(rows).to_have_count(501)
+
+
+def test_of_many_those_stay_ticked_that_could_not_be_archived(ada, many):
+    page, rows = many
+    main = page.locator("main")
+    archive = main.locator("[data-bulk]").get_by_role("button", name="Archive")
+    answers = [None, 500]
+
+    def fulfill(route):
+        status = answers.pop(0)
+        route.fulfill(status=status) if status else route.continue_()
+
+    page.route("**/api/archived/", fulfill, times=2)
+    archive.click()
+
+    problem = "That could not be saved. Try again."
+    expect(main.get_by_role("alert")).to_have_text(problem)
+    expect(rows).to_have_count(1)
+    assert Inbox(ada).counts().unread == 1
+    archive.click()
+    expect(rows).to_have_count(0)
+    eventually(lambda: Inbox(ada).counts().unread == 0)
 
 
 def test_one_box_ticks_all(ada, inbox):

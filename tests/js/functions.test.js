@@ -21,6 +21,10 @@ const { isUpTo, safeUrl } = run("list.js", {
   location: { origin: "https://site.example" },
 });
 const { cursorOf } = run("loading.js", { document: { addEventListener() {} } });
+const { pieces } = run("actions.js", {
+  URLSearchParams,
+  document: { addEventListener() {} },
+});
 
 for (const [seconds, words] of [
   [0, "now"],
@@ -96,5 +100,32 @@ for (const [publishAt, cursor] of [
 ]) {
   test(`the inbox goes on from ${cursor} below what is of ${publishAt}`, () => {
     assert.equal(cursorOf({ dataset: { publishAt, notification: "7" } }), cursor);
+  });
+}
+
+test("what is ticked is posted in pieces that the API takes, in their order", () => {
+  const ids = Array.from({ length: 1_001 }, (_, id) => String(id));
+  const data = new URLSearchParams(ids.map((id) => ["id", id]));
+  data.set("csrfmiddlewaretoken", "token");
+
+  const all = [...pieces(data)];
+
+  const taken = all.map((piece) => piece.getAll("id"));
+  assert.deepEqual(
+    taken.map(({ length }) => length),
+    [500, 500, 1],
+  );
+  assert.deepEqual(taken.flat(), ids);
+  for (const piece of all) assert.equal(piece.get("csrfmiddlewaretoken"), "token");
+});
+
+for (const name of ["only", "all"]) {
+  test(`what ${name} says is posted without what is ticked beside it`, () => {
+    const data = new URLSearchParams([
+      ["id", "1"],
+      ["id", "2"],
+      [name, "1"],
+    ]);
+    assert.equal(String(pieces(data)), `${name}=1`);
   });
 }

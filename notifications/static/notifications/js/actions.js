@@ -7,6 +7,7 @@
  */
 
 const UNDO_MS = 10_000;
+const MOST_IDS = 500; // that one request may have
 
 const undos = new WeakMap(); // list → {url, data, takeBack}
 const timers = new WeakMap(); // list → when that ends
@@ -47,6 +48,32 @@ async function post(list, url, data) {
   }
 }
 
+/** Return *data* in as many pieces as its ids take. */
+function pieces(data) {
+  const ids = data.getAll("id");
+  data.delete("id");
+  // They are of what is ticked beside that; and too many are no form any more.
+  if (!ids.length || data.has("only") || data.has("all")) return [data];
+  return Array.from({ length: Math.ceil(ids.length / MOST_IDS) }, (_, number) => {
+    const piece = new URLSearchParams(data);
+    const start = number * MOST_IDS;
+    for (const id of ids.slice(start, start + MOST_IDS)) piece.append("id", id);
+    return piece;
+  });
+}
+
+/** Post *data*; return the state after it, null if a piece failed, and what was saved. */
+async function save(list, url, data) {
+  const saved = new Set();
+  let state = null;
+  for (const piece of pieces(data)) {
+    state = await post(list, url, piece);
+    if (!state) break;
+    for (const id of piece.getAll("id")) saved.add(id);
+  }
+  return { state, saved };
+}
+
 /** Return the rows that *button* is about. */
 function meant(list, button) {
   if (button.name === "all") return list.rowsUpTo(dataOf(list).get("upto"));
@@ -57,20 +84,20 @@ function meant(list, button) {
   );
 }
 
-/** Mark *rows*; return how to take that back. */
+/** Mark *rows*; return how to take that back, of all or of some. */
 function mark(list, rows, action) {
   const isRead = action === "read";
   for (const row of rows) list.mark(row, isRead);
-  return () => {
-    for (const row of rows) list.mark(row, !isRead);
+  return (some = rows) => {
+    for (const row of some) list.mark(row, !isRead);
   };
 }
 
-/** Take *rows* away; return how to put them back. */
+/** Take *rows* away; return how to put them back, all or some. */
 function move(list, rows) {
   list.take(rows);
-  return () => {
-    for (const row of rows) {
+  return (some = rows) => {
+    for (const row of some) {
       if (!list.row(row.dataset.notification)) list.insert(row);
     }
   };
@@ -86,9 +113,9 @@ async function act(list, action, rows, { name, url, data, isQuiet = false }) {
   // Whoever presses it now means this.
   if (isMove || name !== "only") endUndo(list);
   list.tell("");
-  const state = await post(list, url, data);
+  const { state, saved } = await save(list, url, data);
   if (!state) {
-    takeBack();
+    takeBack(changed.filter(({ dataset }) => !saved.has(dataset.notification)));
     list.tell(list.dataset.failed);
     return;
   }
@@ -139,7 +166,8 @@ async function undo(list) {
   if (!url) return;
   endUndo(list);
   takeBack();
-  if (await post(list, url, data)) return;
+  const { state } = await save(list, url, data);
+  if (state) return;
   list.tell(list.dataset.failed);
   // What is shown is not so: read it again, as soon as that is possible.
   list.dispatchEvent(new CustomEvent("notifications:refetch", { bubbles: true }));
