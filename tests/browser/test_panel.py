@@ -8,7 +8,7 @@ from notifications.inbox import Filter, Inbox, View
 from tests.factories import make_notification, make_notifications
 from tests.waiting import patience
 
-from .pages import badge, bell, rows, wait_for_status
+from .pages import badge, bell, rows, settle, wait_for_status
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.redis]
 
@@ -112,3 +112,20 @@ def test_what_left_a_full_panel_is_among_the_older_ones(ada, open_page):
     panel(page).get_by_role("link", name="Older notifications").click()
 
     expect(titles).to_have_text([f"Number {number}" for number in range(17, -1, -1)])
+
+
+def test_a_panel_that_was_emptied_has_room_for_as_many_as_before(ada, open_page):
+    """Though the older ones that it asks for then are none any more."""
+    make_notifications(ada, 11)
+    page = open_page(ada)
+    settle(page)
+    bell(page, "Notifications, 11 unread").click()
+    expect(rows(page)).to_have_count(10)
+
+    with page.expect_response("**/api/notifications/*"):
+        Inbox(ada).archive([row.pk for row in Inbox(ada).page().items])
+    expect(panel(page).locator("[data-empty]")).to_be_visible()
+    for title in ["One", "Two"]:
+        notify(ada, title)
+
+    expect(rows(page).locator("[data-slot=title]")).to_have_text(["Two", "One"])

@@ -164,6 +164,38 @@ def test_who_signs_in_again_can_put_a_banner_away_in_an_old_tab(bob, open_page):
     eventually(lambda: row.receipts.filter(archived_at__isnull=False).exists())
 
 
+def test_who_signs_in_again_finds_in_an_old_tab_what_was_archived(bob, open_page):
+    row = make_notification(bob, "Put away")
+    Inbox(bob).archive([row.pk])
+    old = open_page(bob, "/notifications/?view=archived")
+    wait_for_status(old, "open")
+    nothing = old.locator("main").get_by_text("Nothing archived.")
+
+    sign_out_and_in_again(open_page(bob, "/admin/", expecting=["401"]), bob, old=old)
+
+    assert "signed-out" in old.evaluate("told")
+    expect(old.locator("main [data-rows] [data-slot=title]")).to_have_text("Put away")
+    expect(nothing).to_be_hidden()
+
+
+def test_older_ones_that_a_page_cleared_are_back_when_it_is_looked_at(bob, open_page):
+    for number in range(42):
+        make_notification(bob, f"Number {number}", age=timedelta(minutes=60 - number))
+    before = Inbox(bob).page(20).next
+    page = open_page(bob, f"/notifications/?before={before}", expecting=["401"])
+    wait_for_status(page, "open")
+    tell_401(page)
+
+    hide(page)
+    look_at(page)
+
+    listed = page.locator("main [data-rows] [data-slot=title]")
+    expected = [f"Number {number}" for number in range(21, -1, -1)]
+    expect(listed).to_have_text(expected[:20])
+    page.locator("main").get_by_role("link", name="Older notifications").click()
+    expect(listed).to_have_text(expected)
+
+
 def sign_in_beside(page, user):
     """Sign in once more, as who had the login page open still; no stream ends."""
     page.evaluate(

@@ -45,6 +45,7 @@ class NotificationList extends HTMLElement {
   #blanks = new Map(); // category → row to clone; "" for those without their own
   #changes;
   #isSignedOut = false;
+  #isCleared = false; // by that, and nothing was read since
   #stateOf = new WeakMap(); // row → as_of of the newest state it was given
   #latest = 0; // when the latest of what arrived was announced, in microseconds
   #completeUs; // it has all that was announced until then, but for older pages
@@ -188,13 +189,17 @@ class NotificationList extends HTMLElement {
     row.querySelector("[data-action]:not([hidden])")?.focus({ preventScroll: true });
   }
 
-  /** Have the link to older ones go on from *next*, a cursor; hide it without one. */
+  /**
+   * Have the link to older ones go on from *next*, a cursor; hide it if that is null.
+   *
+   * From "" on they are all.
+   */
   goOnFrom(next) {
     const more = this.querySelector("[data-more]");
     const url = new URL(more.href);
-    if (next) url.searchParams.set("before", next);
+    if (next !== null) url.searchParams.set("before", next);
     more.search = url.search;
-    more.hidden = !next || this.#isSignedOut;
+    more.hidden = next === null || this.#isSignedOut;
     this.#show();
   }
 
@@ -230,7 +235,13 @@ class NotificationList extends HTMLElement {
 
   /** Show the newest page as it was read again; keep older rows if they adjoin. */
   #replace({ notifications, next, cursor }) {
-    if (!("live" in this.dataset)) return;
+    const wasCleared = this.#isCleared;
+    this.#isCleared = false;
+    if (!("live" in this.dataset)) {
+      // That page is not of what it lists; but its user is signed in again.
+      if (wasCleared) this.#startOver();
+      return;
+    }
     // Between what arrived since it was asked for and the rest there may be a gap.
     const isOld = (row) => !this.#arrived?.has(Number(row.dataset.notification));
     const old = this.rows.filter(isOld);
@@ -296,7 +307,15 @@ class NotificationList extends HTMLElement {
     return this.dataset.view === "unread" && !removed && ids ? ids : [];
   }
 
+  /** Go on from where the page began: a list without rows gets older ones unasked. */
+  #startOver() {
+    const here = new URL(this.querySelector("[name=next]").value, document.baseURI);
+    this.goOnFrom(here.searchParams.get("before") ?? "");
+    this.#emit("listed");
+  }
+
   #signOut() {
+    this.#isCleared = true;
     this.take(this.rows);
     this.goOnFrom(null);
     this.#completeUs = 0;
@@ -359,7 +378,7 @@ class NotificationList extends HTMLElement {
   }
 
   #show() {
-    const isEmpty = !this.#rows.children.length && !this.#isSignedOut;
+    const isEmpty = !this.#rows.children.length && !this.#isCleared;
     const hasMore = this.querySelector("[data-more]:not([hidden])") !== null;
     this.querySelector("[data-empty]").hidden = !isEmpty || hasMore;
     const all = this.querySelector("[data-all]");

@@ -29,7 +29,9 @@ function keepToLimit(list) {
 function append(list, { notifications, next }) {
   const ids = new Set(list.rows.map(({ dataset }) => Number(dataset.notification)));
   const missing = notifications.filter(({ id }) => !ids.has(id));
-  if (list.dataset.limit) list.dataset.limit = list.rows.length + missing.length;
+  const { limit } = list.dataset;
+  const length = list.rows.length + missing.length;
+  if (limit) list.dataset.limit = Math.max(limit, length);
   for (const notification of missing) list.add(notification);
   list.goOnFrom(next);
 }
