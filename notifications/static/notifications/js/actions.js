@@ -166,7 +166,9 @@ async function undo(list) {
   if (!url) return;
   endUndo(list);
   takeBack();
-  const { state } = await save(list, url, data);
+  const { state, saved } = await save(list, url, data);
+  // What the page was told between two pieces was not all yet.
+  if (state && saved.size > MOST_IDS) takeBack();
   if (state) return;
   list.tell(list.dataset.failed);
   // What is shown is not so: read it again, as soon as that is possible.
