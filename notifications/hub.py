@@ -152,12 +152,12 @@ class Hub:
             streams = streams_of(address)
             if "audience" in message:
                 streams = _there_then(streams, data)
-            # Only what an open stream got is remembered: one that opens later
-            # replays the rest from the table.
+            # Only what there is an open stream for is remembered: one that opens
+            # later replays the rest from the table.
             if not streams or not self._sweeper.remember((id, at, address)):
                 continue
             if swept:
-                # One that is starting reads them itself, later in this thread.
+                # One that is starting reads it itself, later in this thread.
                 streams = [stream for stream in streams if stream.lacks((id, at))]
             event = payloads.event(id, at, data)
             offer = Offer(event.body(), event.cursor, (id, at))

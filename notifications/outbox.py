@@ -64,7 +64,7 @@ def announce(pending: NotificationQuerySet) -> int:
         rows, more = _stamp(pending)
         # What expired, or was recalled, before anybody announced it is over.
         for message in messages(row for row in rows if not _is_over(row)):
-            bus.send("notifications", **message)
+            bus.send("notifications", **{**message, "data": shed(message["data"])})
         if rows:
             signals.notification_announced.send_robust(Notification, notifications=rows)
         total += len(rows)
@@ -88,7 +88,7 @@ def next_due(now: datetime) -> datetime | None:
 
 def messages(rows: Iterable[Notification]) -> Iterator[dict[str, Any]]:
     """
-    Yield what the bus carries for *rows*, which are stamped.
+    Yield what is handed over for *rows*, which are stamped.
 
     Personal rows with equal content share a message: the content once, and up
     to 500 ``[recipient, id]`` pairs. A broadcast is one message with its
@@ -97,8 +97,7 @@ def messages(rows: Iterable[Notification]) -> Iterator[dict[str, Any]]:
     """
     shared: dict[str, tuple[dict[str, Any], list[list[Any]]]] = {}
     for row in rows:
-        data = shed(payload(row))
-        content = {"data": data, "at": to_microseconds(_announced_at(row))}
+        content = {"data": payload(row), "at": to_microseconds(_announced_at(row))}
         if row.is_broadcast and row.audience != USERS:
             yield {**content, "audience": row.audience, "id": row.pk}
         elif row.is_broadcast:

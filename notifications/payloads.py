@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -50,10 +51,10 @@ def shed(payload: Payload) -> Payload:
     What no stream is given need not go through the channel layer, hundreds of
     times where a notification has thousands of recipients.
     """
-    for name in _SHED:
+    for less in _ever_less(payload):
+        payload = less
         if len(json.dumps(payload)) <= conf.MAX_EVENT_BYTES:
             break
-        payload = {**payload, name: type(payload[name])(), "truncated": True}
     return payload
 
 
@@ -64,14 +65,12 @@ def event(id: int, announced_us: int, payload: Payload) -> Event:
     One that would be larger goes without data, translations and body, as far as
     needed, and with ``"truncated": true``.
     """
-    data = {"id": id, "at": announced_us, **payload}
     cursor = Cursor(announced_us, id)
-    for name in _SHED:
-        whole = Event(NOTIFICATION, data, cursor)
-        if len(whole.encode()) <= conf.MAX_EVENT_BYTES:
-            return whole
-        data = {**data, name: type(data[name])(), "truncated": True}
-    return Event(NOTIFICATION, data, cursor)
+    for less in _ever_less({"id": id, "at": announced_us, **payload}):
+        made = Event(NOTIFICATION, less, cursor)
+        if len(made.encode()) <= conf.MAX_EVENT_BYTES:
+            break
+    return made
 
 
 def item(notification: Notification) -> Payload:
@@ -83,6 +82,13 @@ def item(notification: Notification) -> Payload:
         **payload(notification),
         "read": notification.is_read,
     }
+
+
+def _ever_less(payload: Payload) -> Iterator[Payload]:
+    yield payload
+    for name in _SHED:
+        payload = {**payload, name: type(payload[name])(), "truncated": True}
+        yield payload
 
 
 def _level_name(level: int) -> str:

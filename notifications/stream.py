@@ -81,7 +81,6 @@ class Stream:
         self._offers: deque[Offer] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._bytes = 0
-        self._is_beginning = True
         self._quiet_since = 0.0
         self._deadline = 0.0
         self._ending = False
@@ -208,6 +207,7 @@ class Stream:
     def _drain(self) -> bytes:
         """Return the frames that wait, about 64 KiB at most; none if none do."""
         chunk = bytearray()
+        was_beginning = bool(self._beginning)
         while len(chunk) < WRITE_BYTES and (self._beginning or self._offers):
             if self._beginning:
                 offer = self._beginning.popleft()
@@ -225,11 +225,10 @@ class Stream:
         if chunk:
             self._quiet_since = time.monotonic()
             self._bytes += len(chunk)
-            if self._is_beginning and not self._beginning:
-                self._is_beginning = False
-                if self._cursor == self._resumed_at:
-                    # It had the overlap's rows alone, and would get them again.
-                    self._bytes = 0
+            has_begun = was_beginning and not self._beginning
+            if has_begun and self._cursor == self._resumed_at:
+                # It had the overlap's rows alone, and would get them again.
+                self._bytes = 0
             if self._bytes >= conf.MAX_STREAM_BYTES and self._may_end():
                 # Daphne buffers without bound what a client does not read.
                 self._beginning.clear()
